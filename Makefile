@@ -1,0 +1,67 @@
+# `make run` is the main job, `make test` is every check, `make help` lists the targets.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# The reference oracles have wheels for Python 3.10 and 3.11 only, so those come first.
+PYTHON ?= $(shell for name in python3.11 python3.10 python3.12 python3.13 python3; do \
+	$$name -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null && echo $$name && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.stamp
+EXTRAS := demo,oracles,test
+# The engine is compiled while the package is installed: a changed C file means a new install.
+SOURCES := pyproject.toml $(wildcard hatch_build.py) \
+	$(shell find abi firmware_models/engine -name '*.[ch]' -o -name '*.toml')
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
+WORKERS ?= 2
+
+.PHONY: help run test lint format types unit compiler venv picture ci clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+
+run: $(STAMP) ## hear a wake word inside a WebAssembly module, byte-equal to TFLM
+	@$(BIN)/python -m tflm_wasm.wakeword
+
+test: lint types unit ## every check: ruff, mypy, pytest
+
+lint: $(STAMP) ## ruff: rules and formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(STAMP) ## mypy, strict
+	$(BIN)/mypy
+
+unit: $(STAMP) compiler ## pytest, WORKERS=2 at a time
+	$(BIN)/pytest -n $(WORKERS)
+
+format: $(STAMP) ## let ruff mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+compiler: # the sanitised native build of the engine needs a C compiler; without one its tests skip
+	@command -v gcc >/dev/null || command -v clang >/dev/null || \
+		{ $(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q gcc libc6-dev; } || \
+		echo "no C compiler: the sanitiser tests will skip; to run them: apt-get install gcc" >&2
+
+venv: $(STAMP) ## make .venv and install the package into it, editable
+
+$(STAMP): $(SOURCES)
+	@test -n "$(PYTHON)" || { echo "Python 3.10 or newer is needed: apt-get install python3 python3-venv" >&2; exit 1; }
+	@test -x $(BIN)/python || { echo "making $(VENV) with $(PYTHON)" && $(PYTHON) -m venv $(VENV); }
+	@echo "installing the package with the extras $(EXTRAS)"
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[$(EXTRAS)]'
+	@touch $@
+
+picture: $(STAMP) ## make docs/images/wakeword.svg from a real run
+	@$(BIN)/python docs/images/make.py
+
+ci: ## what CI runs
+	.ci/run
+
+clean: ## remove .venv, the compiled engine and caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	find sdk -name engine.wasm -delete
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
