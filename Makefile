@@ -4,13 +4,13 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-# The reference oracles have wheels for Python 3.10 and 3.11 only, so those come first.
+# The reference oracle tflite-runtime has no wheel after Python 3.11, so older ones come first.
 PYTHON ?= $(shell for name in python3.11 python3.10 python3.12 python3.13 python3; do \
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null && echo $$name && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
-EXTRAS := demo,oracles,test
+EXTRAS := dev
 # The engine is compiled while the package is installed: a changed C file means a new install.
 SOURCES := pyproject.toml $(wildcard hatch_build.py) \
 	$(shell find abi firmware_models/engine -name '*.[ch]' -o -name '*.toml')

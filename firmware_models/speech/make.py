@@ -1,4 +1,4 @@
-"""Synthesise the speech files of speech.toml with espeak-ng.
+"""Synthesise the speech files of speech.json with espeak-ng.
 
     python firmware_models/speech/make.py           write the WAV files
     python firmware_models/speech/make.py --check   exit 1 when a file is not what espeak-ng says now
@@ -11,6 +11,7 @@ change, run `make run` and correct the sums in README.md.
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 import subprocess
 import sys
@@ -21,11 +22,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 HERE = Path(__file__).resolve().parent
 Pcm = NDArray[np.int16]
@@ -57,7 +53,7 @@ def noise(duration_ms: int, peak: int, seed: int, rate: int) -> Pcm:
 
 
 def sound(entry: dict[str, Any], rate: int) -> Pcm:
-    """Return the samples of one entry of speech.toml, without the silence around them."""
+    """Return the samples of one entry of speech.json, without the silence around them."""
     if "says" not in entry:
         return noise(entry["noise_ms"], entry["noise_peak"], entry["noise_seed"], rate)
     spoken, spoken_rate = speak(entry["says"], entry["voice"], entry["words_per_minute"])
@@ -76,14 +72,15 @@ def wav_bytes(pcm: Pcm, rate: int) -> bytes:
 
 
 def main() -> int:
+    """Write or check every file; print the rows of README.md's table."""
     if shutil.which("espeak-ng") is None:
         print("espeak-ng is missing: apt-get install espeak-ng", file=sys.stderr)
         return 2
-    manifest = tomllib.loads((HERE / "speech.toml").read_text(encoding="utf-8"))
-    rate = manifest["synthesis"]["sample_rate"]
-    silence = np.zeros(manifest["synthesis"]["silence_ms"] * rate // 1000, dtype="<i2")
+    manifest = json.loads((HERE / "speech.json").read_text(encoding="utf-8"))
+    rate = manifest["sample_rate"]
+    silence = np.zeros(manifest["silence_ms"] * rate // 1000, dtype="<i2")
     stale = []
-    for entry in manifest["file"]:
+    for entry in manifest["files"]:
         path = HERE / entry["name"]
         made = wav_bytes(np.concatenate([silence, sound(entry, rate), silence]), rate)
         if "--check" not in sys.argv:
