@@ -1,7 +1,7 @@
 """Synthesise the speech files of speech.json with espeak-ng.
 
     python firmware_models/speech/make.py           write the WAV files
-    python firmware_models/speech/make.py --check   exit 1 when a file is not what espeak-ng says now
+    python firmware_models/speech/make.py --check   exit 1 when a file is no longer what it says
 
 Needs numpy and the program espeak-ng (`apt-get install espeak-ng`). The files are committed, so
 only who changes a phrase runs this. Another espeak-ng version sounds slightly different: after a
