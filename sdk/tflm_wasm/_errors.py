@@ -1,0 +1,406 @@
+"""Every exception of this package.
+
+TflmWasmError
+├── EngineMissingError            the package was installed without its compiled engine
+├── LimitsError                   a bound in `Limits` makes no sense              (ValueError)
+├── ProfileError                  the profile is unknown, or was not opted into   (ValueError)
+├── FileError                     a file can't be read or written                 (OSError)
+├── UnknownFormatError            neither a .tflite nor a .wasm                   (ValueError)
+├── ModelError                    the model can't be used                         (ValueError)
+│   ├── MalformedModelError       not a well-formed TensorFlow Lite flatbuffer
+│   ├── ModelVersionError         an unknown schema version or file identifier
+│   ├── UnsupportedOpError        an operator the engine lacks
+│   ├── UnsupportedTypeError      an operator lacks a tensor's type
+│   ├── ShapeError                tensor shapes that do not fit together
+│   ├── ParameterError            options or quantization out of range
+│   ├── ModelLimitError           more tensors, dimensions or nesting than handled
+│   ├── ModelTooLargeError        over the profile's limit on the model
+│   └── InputTooLargeError        over the profile's limit on the inputs
+├── ArenaTooSmallError            the tensor arena can't hold the model
+├── ModuleError                   the .wasm can't be used                         (ValueError)
+│   ├── MalformedModuleError      not a well-formed WebAssembly binary
+│   ├── ModuleTooLargeError       over a bound of `Limits`
+│   ├── ImportsError              it imports something
+│   ├── ExportError               an export is missing or has another type
+│   ├── AbiError                  it does not speak this ABI
+│   └── NoModelError              no model is embedded in it
+├── GuestError                    a call into the guest failed
+│   ├── GuestStatusError          it returned a status code other than ok
+│   ├── GuestTrap                 it trapped
+│   ├── GuestTimeout              it ran longer than allowed
+│   ├── GuestStackOverflow        its C stack ran into the control block
+│   ├── GuestMemoryGrown          it grew its memory during a call
+│   └── ContractError             it broke a rule of the ABI
+├── SessionClosedError            the session was closed
+├── SessionDeadError              an earlier failure ended the session
+├── InputError                    an array does not fit an input                  (ValueError)
+├── InterpreterError              wrong use of the TFLite interface               (ValueError)
+│   ├── TensorIndexError          no such tensor
+│   ├── TensorValueError          a value that does not fit its tensor
+│   ├── TensorAccessError         a tensor that can't be read or written
+│   ├── ResizeError               an input can't be resized
+│   ├── OptionError               an option that would not be honoured
+│   ├── SignatureError            no such signature, or wrong arguments for it
+│   └── NotAllocatedError         allocate_tensors() was not called               (RuntimeError)
+└── OracleError                   a reference runtime
+    ├── OracleMissing             it is not installed
+    ├── OracleRefused             it does not accept the model
+    └── OracleCrashed             its process died
+
+Each error has a `hint`, one sentence that ends with what to do next, and typed fields.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from tflm_wasm._abi import Status
+
+
+class TflmWasmError(Exception):
+    """Root of every error of this package.
+
+    Attributes:
+        hint: What to do about it, ending with a next step.
+    """
+
+    default_hint: ClassVar[str] = "Run `tflm-wasm doctor`."
+    hint: str
+
+    def __init__(self, message: str, *, hint: str | None = None, **fields: Any) -> None:
+        super().__init__(message)
+        self.hint = hint or self.default_hint
+        for name, value in fields.items():
+            if not any(
+                name in vars(base).get("__annotations__", {}) for base in type(self).__mro__
+            ):
+                raise TypeError(f"{type(self).__name__} has no field {name!r}")
+            setattr(self, name, value)
+        # Python 3.11 and later print the notes under a traceback.
+        self.__notes__ = [f"Hint: {self.hint}"]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, (type(self), str(self), self.__dict__)
+
+
+def _restore(cls: type[TflmWasmError], message: str, state: dict[str, Any]) -> TflmWasmError:
+    """Rebuild a pickled error, as multiprocessing and pytest-xdist need it."""
+    error = cls(message)
+    error.__dict__.update(state)
+    return error
+
+
+class EngineMissingError(TflmWasmError):
+    """The package holds no engine.wasm: the build hook did not run."""
+
+    default_hint = (
+        "In a checkout, run `pip install -e .`; otherwise `pip install --force-reinstall "
+        "tflm-wasm`."
+    )
+
+
+class LimitsError(TflmWasmError, ValueError):
+    """A bound in `Limits` makes no sense."""
+
+    default_hint = "Pass a positive number, or leave the default: `Limits()`."
+
+
+class ProfileError(TflmWasmError, ValueError):
+    """The profile is unknown, or the module needs one that was not opted into."""
+
+    default_hint = 'Pass profile="extended" (on the command line: `--profile extended`).'
+    profile: str
+
+
+class FileError(TflmWasmError, OSError):
+    """A file can't be read or written."""
+
+    default_hint = "Check the path and its permissions with `ls -l`."
+    path: str
+
+
+class UnknownFormatError(TflmWasmError, ValueError):
+    """The content is neither a TensorFlow Lite model nor a WebAssembly module."""
+
+    default_hint = "Pass a .tflite file, or a .wasm made by `tflm-wasm build`."
+
+
+class ModelError(TflmWasmError, ValueError):
+    """The model can't be used.
+
+    Attributes:
+        status: The engine's status code, or None when the host found out first.
+        op_index: Index of the operator the error is about, or None.
+        subgraph_index: Index of that operator's subgraph, or None.
+    """
+
+    default_hint = "See which operators are the problem with `tflm-wasm inspect MODEL`."
+    status: Status | None = None
+    op_index: int | None = None
+    subgraph_index: int | None = None
+
+
+class MalformedModelError(ModelError):
+    """The bytes are not a well-formed TensorFlow Lite flatbuffer."""
+
+    default_hint = (
+        "The file may be truncated or not a model: convert or download it again, then "
+        "`tflm-wasm inspect MODEL`."
+    )
+
+
+class ModelVersionError(ModelError):
+    """The schema version or the file identifier is not supported."""
+
+    default_hint = (
+        "Convert the model again with a current TensorFlow Lite converter, then `tflm-wasm "
+        "inspect MODEL`."
+    )
+
+
+class UnsupportedOpError(ModelError):
+    """The model uses an operator the engine does not have."""
+
+
+class UnsupportedTypeError(ModelError):
+    """An operator does not support the type of one of its tensors."""
+
+
+class ShapeError(ModelError):
+    """The shapes of an operator's tensors do not fit together."""
+
+
+class ParameterError(ModelError):
+    """An operator's options or quantization parameters are missing or out of range."""
+
+
+class ModelLimitError(ModelError):
+    """The model has more inputs, dimensions, subgraphs or nesting than the engine handles."""
+
+
+class ModelTooLargeError(ModelError):
+    """The model is larger than its profile allows; sizes in bytes."""
+
+    default_hint = (
+        'Prune or quantize the model, or build with profile="extended" (`tflm-wasm build '
+        "--profile extended`)."
+    )
+    size: int
+    limit: int
+
+
+class InputTooLargeError(ModelError):
+    """All inputs together are larger than the profile allows; sizes in bytes."""
+
+    default_hint = (
+        'Feed the model smaller inputs, or build with profile="extended" (`tflm-wasm build '
+        "--profile extended`)."
+    )
+    size: int
+    limit: int
+
+
+class ArenaTooSmallError(TflmWasmError, ValueError):
+    """The tensor arena can't hold the model; sizes in bytes."""
+
+    default_hint = (
+        "Leave arena_bytes out to get exactly what is needed, or see `tflm-wasm inspect MODEL`."
+    )
+    needed: int
+    available: int
+
+
+class ModuleError(TflmWasmError, ValueError):
+    """The WebAssembly module can't be used."""
+
+    default_hint = "See which rule it breaks with `tflm-wasm check MODULE`."
+
+
+class MalformedModuleError(ModuleError):
+    """Not a well-formed WebAssembly binary; `offset` is where that shows, in bytes."""
+
+    offset: int | None = None
+
+
+class ModuleTooLargeError(ModuleError):
+    """The module, its code or its memory is over a bound of `Limits`; sizes in bytes."""
+
+    default_hint = "If you trust the module, raise the bound: `load(path, limits=Limits(...))`."
+    what: str
+    size: int
+    limit: int
+
+
+class ImportsError(ModuleError):
+    """The module imports something; a sandboxed model needs nothing from its host."""
+
+    imports: tuple[str, ...]
+
+
+class ExportError(ModuleError):
+    """An export is missing or has another type than the ABI says."""
+
+    name: str
+    expected: str
+    found: str | None
+
+
+class AbiError(ModuleError):
+    """The control block's magic or version says that the module does not speak this ABI."""
+
+
+class NoModelError(ModuleError):
+    """The module holds no model, so there is nothing to run."""
+
+    default_hint = "Put a model into it with `tflm-wasm build MODEL`."
+
+
+class GuestError(TflmWasmError):
+    """A call into the guest failed."""
+
+    default_hint = "See which rule the module breaks with `tflm-wasm check MODULE`."
+
+
+class GuestStatusError(GuestError):
+    """The guest returned a status code other than ok. The session can be used further.
+
+    Attributes:
+        status: The code.
+        op_index: Index of the operator the error is about, or None.
+        subgraph_index: Index of that operator's subgraph, or None.
+    """
+
+    status: Status
+    op_index: int | None = None
+    subgraph_index: int | None = None
+
+
+class GuestTrap(GuestError):
+    """The guest trapped; `kind` is the trap's name, such as `memory_out_of_bounds`."""
+
+    kind: str
+
+
+class GuestTimeout(GuestError):
+    """A call ran longer than `time_s` seconds and was stopped."""
+
+    default_hint = "If the model needs the time, allow it: `load(path, limits=Limits(time_s=60))`."
+    time_s: float
+
+
+class GuestStackOverflow(GuestError):
+    """The guest's C stack ran into the control block, or its WebAssembly stack ran out."""
+
+
+class GuestMemoryGrown(GuestError):
+    """The guest grew its memory during a call, which the ABI forbids; sizes in bytes."""
+
+    before: int
+    after: int
+
+
+class ContractError(GuestError):
+    """The guest broke a rule of the ABI.
+
+    Attributes:
+        rule: Short name of the rule, such as `output-in-memory`.
+    """
+
+    rule: str
+
+
+class SessionClosedError(TflmWasmError):
+    """The session was closed."""
+
+    default_hint = "Open a new one: `tflm_wasm.load(path)`."
+
+
+class SessionDeadError(TflmWasmError):
+    """An earlier failure ended the session; it is this error's `__cause__`."""
+
+    default_hint = "Start over from a fresh instance: `session.reopen()`."
+
+
+class InputError(TflmWasmError, ValueError):
+    """An array does not fit an input of the model; nothing was written."""
+
+    default_hint = "See the shapes and types with `tflm-wasm inspect MODEL`."
+
+
+class InterpreterError(TflmWasmError, ValueError):
+    """Wrong use of the TensorFlow Lite interpreter interface."""
+
+    default_hint = "See the tensors with `interpreter.get_tensor_details()`."
+
+
+class TensorIndexError(InterpreterError):
+    """There is no tensor with this index."""
+
+    index: int
+
+
+class TensorValueError(InterpreterError):
+    """The value does not fit the tensor's type or shape."""
+
+    default_hint = "Convert it first: `value.astype(detail['dtype']).reshape(detail['shape'])`."
+    index: int
+
+
+class TensorAccessError(InterpreterError):
+    """The tensor's bytes can't be reached from outside the module."""
+
+    default_hint = (
+        "Only inputs, outputs and constants can be reached: the arena is shared by all "
+        "intermediate tensors. Cut the model at the tensor, or see `tflm-wasm verify MODEL`."
+    )
+    index: int
+
+
+class ResizeError(InterpreterError):
+    """A model's shapes are fixed when its module is built."""
+
+    default_hint = "Convert the model again with the shape you need, then `tflm-wasm build MODEL`."
+
+
+class OptionError(InterpreterError):
+    """An argument would not be honoured, so it is refused."""
+
+    default_hint = "Leave the argument out."
+
+
+class SignatureError(InterpreterError):
+    """There is no such signature, or its arguments are wrong."""
+
+    default_hint = "See the signatures with `interpreter.get_signature_list()`."
+
+
+class NotAllocatedError(InterpreterError, RuntimeError):
+    """`allocate_tensors()` must come first."""
+
+    default_hint = "Call `interpreter.allocate_tensors()`."
+
+
+class OracleError(TflmWasmError):
+    """A reference runtime could not answer; `oracle` is its name."""
+
+    default_hint = (
+        "See what is installed with `tflm-wasm doctor`; install with `pip install "
+        '"tflm-wasm[oracles]"`.'
+    )
+    oracle: str
+
+
+class OracleMissing(OracleError):
+    """The reference runtime is not installed, or not for this Python."""
+
+
+class OracleRefused(OracleError):
+    """The reference runtime does not accept the model."""
+
+    default_hint = "Compare with another one: `tflm-wasm verify MODEL --oracle tflite_micro`."
+
+
+class OracleCrashed(OracleError):
+    """The reference runtime's process died."""
+
+    default_hint = "Compare with another one: `tflm-wasm verify MODEL --oracle tflite_micro`."

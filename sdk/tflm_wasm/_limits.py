@@ -1,0 +1,39 @@
+"""How much a guest may use of the host."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from tflm_wasm._errors import LimitsError
+
+_DAY_S = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds on one session; a guest that crosses one is stopped with a typed error.
+
+    Attributes:
+        time_s: Running time of one call into the guest, in seconds. A guest is never stopped
+            earlier than this, and usually within 20 ms after it.
+        memory_bytes: Largest linear memory, in bytes.
+        module_bytes: Largest `.wasm` file that is compiled at all, in bytes.
+        code_bytes: Largest code section that is compiled, in bytes: compiling can't be
+            interrupted, and takes time in proportion to it.
+
+    Raises:
+        LimitsError: A bound is not a positive number.
+    """
+
+    time_s: float = 10.0
+    memory_bytes: int = 64 * 1024 * 1024
+    module_bytes: int = 16 * 1024 * 1024
+    code_bytes: int = 1024 * 1024
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.time_s) and 0 < self.time_s <= _DAY_S):
+            raise LimitsError(f"time_s must be in (0, {_DAY_S:.0f}], not {self.time_s!r}")
+        for name in ("memory_bytes", "module_bytes", "code_bytes"):
+            if getattr(self, name) <= 0:
+                raise LimitsError(f"{name} must be positive, not {getattr(self, name)!r}")

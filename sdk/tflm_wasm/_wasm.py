@@ -1,0 +1,321 @@
+"""A reader of the WebAssembly binary format, for the few sections this package needs.
+
+Format: https://webassembly.github.io/spec/core/binary/. Everything is checked against the end of
+its section; a module that does not parse raises `MalformedModuleError` with the byte offset.
+Function bodies are not looked at: the runtime validates those.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from tflm_wasm._errors import MalformedModuleError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeVar
+
+    T = TypeVar("T")
+
+HEADER: Final = b"\0asm\x01\0\0\0"
+PAGE_BYTES: Final = 65_536
+
+CUSTOM, _TYPE, _IMPORT, _FUNCTION, _TABLE, MEMORY = range(6)
+_GLOBAL, _EXPORT, _START, _ELEMENT, CODE, DATA, DATA_COUNT, _TAG = range(6, 14)
+_KINDS: Final = ("func", "table", "memory", "global", "tag")
+_VALUE_TYPES: Final = {
+    0x7F: "i32",
+    0x7E: "i64",
+    0x7D: "f32",
+    0x7C: "f64",
+    0x7B: "v128",
+    0x70: "funcref",
+    0x6F: "externref",
+}
+# The order of non-custom sections in a module: data count before code, tags after memory.
+_ORDER: Final = {
+    section: rank
+    for rank, section in enumerate(
+        (
+            _TYPE,
+            _IMPORT,
+            _FUNCTION,
+            _TABLE,
+            MEMORY,
+            _TAG,
+            _GLOBAL,
+            _EXPORT,
+            _START,
+            _ELEMENT,
+            DATA_COUNT,
+            CODE,
+            DATA,
+        )
+    )
+}
+
+
+class FuncType(NamedTuple):
+    """Parameter and result types of a function, as names such as `i32`."""
+
+    params: tuple[str, ...]
+    results: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"({', '.join(self.params)}) -> ({', '.join(self.results)})"
+
+
+class Export(NamedTuple):
+    """What an export names: its kind and its index in that kind's index space."""
+
+    kind: str
+    index: int
+
+
+class MemoryLimits(NamedTuple):
+    """Size of a memory in pages of ``1 << page_log2`` bytes; `maximum` None means unbounded."""
+
+    minimum: int
+    maximum: int | None
+    page_log2: int = 16
+
+    @property
+    def minimum_bytes(self) -> int:
+        """Smallest size in bytes."""
+        return self.minimum << self.page_log2
+
+
+class Segment(NamedTuple):
+    """A data segment. `offset` is None for a passive one, or one at a computed address."""
+
+    offset: int | None
+    data: bytes
+
+
+@dataclass(frozen=True)
+class WasmModule:
+    """A parsed module: its sections as they are, and what could be read from them."""
+
+    sections: tuple[tuple[int, bytes], ...]
+    imports: tuple[str, ...] = ()
+    exports: dict[str, Export] = field(default_factory=dict)
+    functions: tuple[FuncType, ...] = ()
+    memories: tuple[MemoryLimits, ...] = ()
+    segments: tuple[Segment, ...] = ()
+    custom: dict[str, bytes] = field(default_factory=dict)
+    code_bytes: int = 0
+
+    def signature(self, name: str) -> FuncType | None:
+        """Return the type of the exported function `name`, or None when there is none.
+
+        Function indices count defined functions only, so it is meant for modules without imports.
+        """
+        export = self.exports.get(name)
+        if export is None or export.kind != "func" or export.index >= len(self.functions):
+            return None
+        return self.functions[export.index]
+
+    def initial_bytes(self, start: int, size: int) -> bytes:
+        """Return linear memory ``[start, start + size)`` as instantiation leaves it."""
+        image = bytearray(size)
+        for segment in self.segments:
+            if segment.offset is None:
+                continue
+            low = max(start, segment.offset)
+            high = min(start + size, segment.offset + len(segment.data))
+            if low < high:
+                image[low - start : high - start] = segment.data[
+                    low - segment.offset : high - segment.offset
+                ]
+        return bytes(image)
+
+
+class Reader:
+    """Reads `data` from `base` on, which only serves the offsets in errors."""
+
+    def __init__(self, data: bytes, base: int = 0) -> None:
+        self._data = data
+        self._base = base
+        self.pos = 0
+
+    def fail(self, what: str) -> MalformedModuleError:
+        offset = self._base + self.pos
+        return MalformedModuleError(f"{what} at byte {offset} of the module", offset=offset)
+
+    @property
+    def left(self) -> int:
+        return len(self._data) - self.pos
+
+    def take(self, count: int) -> bytes:
+        if count > self.left:
+            raise self.fail(f"{count} bytes expected, {self.left} left")
+        self.pos += count
+        return self._data[self.pos - count : self.pos]
+
+    def byte(self) -> int:
+        return self.take(1)[0]
+
+    def _leb(self, bits: int) -> tuple[int, int]:
+        """Return an LEB128 number as unsigned, and how many bits it was given in."""
+        value = 0
+        for shift in range(0, bits, 7):
+            byte = self.byte()
+            value |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                return value, shift + 7
+        raise self.fail("LEB128 number too long")
+
+    def u32(self) -> int:
+        value, _ = self._leb(32)
+        if value >> 32:
+            raise self.fail("number over 32 bits")
+        return value
+
+    def i32(self) -> int:
+        value, width = self._leb(32)
+        if value >> (width - 1):
+            value -= 1 << width
+        if not -(1 << 31) <= value < 1 << 31:
+            raise self.fail("number over 32 bits")
+        return value
+
+    def name(self) -> str:
+        raw = self.take(self.u32())
+        try:
+            return raw.decode()
+        except UnicodeDecodeError:
+            raise self.fail("name that is not UTF-8") from None
+
+    def vector(self, item: Callable[[Reader], T]) -> tuple[T, ...]:
+        count = self.u32()
+        if count > self.left:  # an item has at least one byte
+            raise self.fail(f"vector of {count} items in {self.left} bytes")
+        return tuple(item(self) for _ in range(count))
+
+    def value_type(self) -> str:
+        code = self.byte()
+        if code not in _VALUE_TYPES:
+            raise self.fail(f"unknown value type 0x{code:02x}")
+        return _VALUE_TYPES[code]
+
+
+def parse(wasm: bytes) -> WasmModule:
+    """Parse a module.
+
+    Raises:
+        MalformedModuleError: The bytes are not a well-formed module, or use a kind of type or
+            limit that this package does not know.
+    """
+    if wasm[: len(HEADER)] != HEADER:
+        raise MalformedModuleError("no WebAssembly version 1 header", offset=0)
+    reader = Reader(wasm)
+    reader.take(len(HEADER))
+    sections: list[tuple[int, bytes]] = []
+    found: dict[int, Reader] = {}
+    custom: dict[str, bytes] = {}
+    rank = -1
+    while reader.left:
+        section = reader.byte()
+        payload_size = reader.u32()
+        start = reader.pos
+        payload = reader.take(payload_size)
+        sections.append((section, payload))
+        body = Reader(payload, start)
+        if section == CUSTOM:
+            custom.setdefault(body.name(), payload[body.pos :])
+            continue
+        if _ORDER.get(section, -1) <= rank:
+            raise body.fail(f"section {section} unknown, repeated or out of order")
+        rank = _ORDER[section]
+        found[section] = body
+    return _interpret(tuple(sections), found, custom)
+
+
+def _interpret(
+    sections: tuple[tuple[int, bytes], ...], found: dict[int, Reader], custom: dict[str, bytes]
+) -> WasmModule:
+    def read(section: int, item: Callable[[Reader], T]) -> tuple[T, ...]:
+        reader = found.get(section)
+        if reader is None:
+            return ()
+        items = reader.vector(item)
+        if reader.left:
+            raise reader.fail(f"{reader.left} bytes too many in section {section}")
+        return items
+
+    types = read(_TYPE, _func_type)
+    indices = read(_FUNCTION, Reader.u32)
+    if any(index >= len(types) for index in indices):
+        raise found[_FUNCTION].fail("function of an unknown type")
+    segments = read(DATA, _segment)
+    count = found.get(DATA_COUNT)
+    if count is not None and count.u32() != len(segments):
+        raise count.fail("data count that differs from the data section")
+    exports = read(_EXPORT, _export)
+    if len(dict(exports)) != len(exports):
+        raise found[_EXPORT].fail("two exports of one name")
+    return WasmModule(
+        sections=sections,
+        # The types of imports don't matter here: any import is refused.
+        imports=_import_names(found.get(_IMPORT)),
+        exports=dict(exports),
+        functions=tuple(types[index] for index in indices),
+        memories=read(MEMORY, _limits),
+        segments=segments,
+        custom=custom,
+        code_bytes=found[CODE].left if CODE in found else 0,
+    )
+
+
+def _func_type(reader: Reader) -> FuncType:
+    if reader.byte() != 0x60:
+        raise reader.fail("type that is not a function type")
+    return FuncType(reader.vector(Reader.value_type), reader.vector(Reader.value_type))
+
+
+def _import_names(reader: Reader | None) -> tuple[str, ...]:
+    """Return "module.name" of the first import, enough to refuse it; `...` stands for more."""
+    if reader is None or not (count := reader.u32()):
+        return ()
+    first = f"{reader.name()}.{reader.name()}"
+    return (first,) if count == 1 else (first, "...")
+
+
+def _export(reader: Reader) -> tuple[str, Export]:
+    name, kind = reader.name(), reader.byte()
+    if kind >= len(_KINDS):
+        raise reader.fail(f"export of unknown kind {kind}")
+    return name, Export(_KINDS[kind], reader.u32())
+
+
+def _limits(reader: Reader) -> MemoryLimits:
+    flags = reader.byte()
+    if flags & ~0b1001:  # bit 0: has a maximum; bit 3: custom page size
+        raise reader.fail("shared or 64-bit memory")
+    minimum = reader.u32()
+    maximum = reader.u32() if flags & 1 else None
+    page_log2 = reader.u32() if flags & 8 else 16
+    if page_log2 not in (0, 16):
+        raise reader.fail(f"page size of 2^{page_log2} bytes")
+    return MemoryLimits(minimum, maximum, page_log2)
+
+
+def _segment(reader: Reader) -> Segment:
+    flags = reader.u32()
+    if flags > 2:
+        raise reader.fail(f"data segment of unknown kind {flags}")
+    if flags == 2 and reader.u32() != 0:
+        raise reader.fail("data segment of a second memory")
+    offset = None if flags == 1 else _constant_offset(reader)
+    return Segment(offset, reader.take(reader.u32()))
+
+
+def _constant_offset(reader: Reader) -> int:
+    """Read ``i32.const N; end``, the only offset expression a linker writes."""
+    if reader.byte() != 0x41:
+        raise reader.fail("data segment at a computed address")
+    offset = reader.i32()
+    if reader.byte() != 0x0B:
+        raise reader.fail("data segment at a computed address")
+    return offset & 0xFFFF_FFFF

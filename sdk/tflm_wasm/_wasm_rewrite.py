@@ -1,0 +1,107 @@
+"""Writing a WebAssembly module again with more data, another memory size, a custom section."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tflm_wasm._errors import MalformedModuleError
+from tflm_wasm._wasm import (
+    CODE,
+    CUSTOM,
+    DATA,
+    DATA_COUNT,
+    HEADER,
+    MEMORY,
+    MemoryLimits,
+    Reader,
+    WasmModule,
+    parse,
+)
+
+
+def u32_leb(value: int) -> bytes:
+    """Encode an unsigned number below 2^32 as LEB128."""
+    out = bytearray()
+    while value >= 0x80:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes((*out, value))
+
+
+def _i32_leb(value: int) -> bytes:
+    """Encode a 32-bit pattern as signed LEB128."""
+    value -= (value & 0x8000_0000) << 1
+    out = bytearray()
+    while not -0x40 <= value < 0x40:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes((*out, value & 0x7F))
+
+
+def _counted(payload: bytes) -> bytes:
+    return u32_leb(len(payload)) + payload
+
+
+def _encode_segment(address: int, data: bytes) -> bytes:
+    return b"\x00\x41" + _i32_leb(address) + b"\x0b" + _counted(data)
+
+
+def _encode_limits(limits: MemoryLimits) -> bytes:
+    flags = (limits.maximum is not None) | (limits.page_log2 != 16) << 3
+    out = bytes((flags,)) + u32_leb(limits.minimum)
+    if limits.maximum is not None:
+        out += u32_leb(limits.maximum)
+    return out + (u32_leb(limits.page_log2) if limits.page_log2 != 16 else b"")
+
+
+def rewrite(
+    wasm: bytes,
+    *,
+    memory: MemoryLimits,
+    segments: Iterable[tuple[int, bytes]] = (),
+    custom: tuple[str, bytes] | None = None,
+) -> bytes:
+    """Return the module with another memory size, more data and one more custom section.
+
+    Args:
+        wasm: A module with exactly one memory, defined in it.
+        memory: The new limits.
+        segments: Pairs of address and bytes, written at instantiation after the module's own.
+        custom: Name and content of a custom section, put at the end.
+
+    Raises:
+        MalformedModuleError: `wasm` does not parse, or defines no memory.
+    """
+    module = parse(wasm)
+    if len(module.memories) != 1:
+        raise MalformedModuleError(f"one memory expected, {len(module.memories)} defined", offset=0)
+    added = [_encode_segment(address, data) for address, data in segments]
+    count = len(module.segments) + len(added)
+    sections: dict[int, bytes] = {MEMORY: b"\x01" + _encode_limits(memory)}
+    if added:
+        old = next((payload for section, payload in module.sections if section == DATA), b"\x00")
+        reader = Reader(old)
+        reader.u32()
+        sections[DATA] = u32_leb(count) + old[reader.pos :] + b"".join(added)
+    if any(section == DATA_COUNT for section, _ in module.sections):
+        sections[DATA_COUNT] = u32_leb(count)
+    return _assemble(module, sections, custom)
+
+
+def _assemble(
+    module: WasmModule, replaced: dict[int, bytes], custom: tuple[str, bytes] | None
+) -> bytes:
+    out = bytearray(HEADER)
+
+    def write(section: int, payload: bytes) -> None:
+        out.extend(bytes((section,)) + _counted(payload))
+
+    present = {section for section, _ in module.sections}
+    for section, payload in module.sections:
+        write(section, replaced.get(section, payload) if section != CUSTOM else payload)
+        if section == CODE and DATA in replaced and DATA not in present:
+            write(DATA, replaced[DATA])
+    if custom is not None:
+        name, content = custom
+        write(CUSTOM, _counted(name.encode()) + content)
+    return bytes(out)
