@@ -1,0 +1,369 @@
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import shutil
+import subprocess
+import sys
+import wave
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip(
+    "pymicro_features", reason='pymicro-features is missing: pip install "tflm-wasm[demo]"'
+)
+pytest.importorskip(
+    "pymicro_wakeword", reason='pymicro-wakeword is missing: pip install "tflm-wasm[demo]"'
+)
+
+from pymicro_wakeword import MicroWakeWordFeatures
+from rich.console import Console
+
+import tflm_wasm
+from tflm_wasm._errors import FileError, OracleCrashed, OracleMissing
+from tflm_wasm.wakeword import (
+    BUILTIN,
+    Clip,
+    Detector,
+    Hearing,
+    WakeWord,
+    features,
+    frame_end_ms,
+    listen,
+    quantise,
+    read_clips,
+    read_wav,
+)
+from tflm_wasm.wakeword import _demo as demo
+from tflm_wasm.wakeword._compare import ORACLES, REFERENCE, Comparison, compare, difference
+from tflm_wasm.wakeword._plot import Plot, columns, loudness
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+SPEECH = Path(__file__).resolve().parent.parent / "firmware_models" / "speech"
+ENTRIES = json.loads((SPEECH / "speech.json").read_text(encoding="utf-8"))["files"]
+NAMES = [entry["name"] for entry in ENTRIES]
+
+
+@pytest.fixture(scope="module")
+def clips() -> list[Clip]:
+    return read_clips(SPEECH)
+
+
+@pytest.fixture(scope="module", params=BUILTIN)
+def heard(request: pytest.FixtureRequest, clips: list[Clip]) -> Iterator[list[Hearing]]:
+    """What one model made of every clip."""
+    word = WakeWord.builtin(request.param)
+    with tflm_wasm.build(word.model).open() as session:
+        yield [listen(session, word, clip) for clip in clips]
+
+
+# The speech files
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_speech_file_is_16_khz_mono_int16_with_a_second_of_silence_around(name: str) -> None:
+    with wave.open(str(SPEECH / name), "rb") as reader:
+        assert reader.getparams()[:3] == (1, 2, 16_000)
+        pcm = np.frombuffer(reader.readframes(reader.getnframes()), dtype="<i2")
+    assert not pcm[:16_000].any()
+    assert not pcm[-16_000:].any()
+    assert np.abs(pcm.astype(int)).max() > 1000
+    assert 90_000 < (SPEECH / name).stat().st_size < 120_000
+
+
+def test_the_readme_gives_the_sum_of_every_speech_file() -> None:
+    readme = (SPEECH / "README.md").read_text(encoding="utf-8")
+    assert sorted(NAMES) == sorted(path.name for path in SPEECH.glob("*.wav"))
+    for name in NAMES:
+        assert f"`{hashlib.sha256((SPEECH / name).read_bytes()).hexdigest()}`" in readme
+
+
+def test_a_sound_of_another_format_is_refused_with_the_command_that_converts_it(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "stereo.wav"
+    with wave.open(str(path), "wb") as writer:
+        writer.setparams((2, 2, 44_100, 0, "NONE", ""))
+        writer.writeframes(bytes(400))
+    with pytest.raises(FileError, match="44100 Hz, 16 bits and 2 channel") as caught:
+        read_wav(path)
+    assert caught.value.path == str(path)
+    assert "ffmpeg -i" in caught.value.hint
+
+
+@pytest.mark.parametrize("content", [b"", b"RIFF", b"not a sound at all", None])
+def test_a_file_that_is_no_sound_is_refused(content: bytes | None, tmp_path: Path) -> None:
+    path = tmp_path / "broken.wav"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(FileError, match=r"broken\.wav can't be read as WAV: \w"):
+        read_wav(path)
+
+
+def test_a_folder_without_speech_says_how_to_give_another(tmp_path: Path) -> None:
+    with pytest.raises(FileError) as caught:
+        read_clips(tmp_path)
+    assert "--speech" in caught.value.hint
+
+
+# From sound to model inputs
+
+
+def test_the_features_are_those_of_pymicro_wakeword(clips: list[Clip]) -> None:
+    for clip in clips:
+        theirs = MicroWakeWordFeatures().process_streaming(clip.pcm.tobytes())
+        assert np.array_equal(clip.energies, np.concatenate(list(theirs), axis=1)[0])
+
+
+@pytest.mark.parametrize(("samples", "windows"), [(0, 0), (479, 0), (480, 1), (639, 1), (640, 2)])
+def test_a_window_is_30_ms_and_a_new_one_comes_every_10_ms(samples: int, windows: int) -> None:
+    assert features(np.zeros(samples, dtype=np.int16)).shape == (windows, 40)
+
+
+def test_a_frame_ends_where_its_last_window_ends() -> None:
+    assert [frame_end_ms(frame, stride=3) for frame in (0, 1, 2)] == [50, 80, 110]
+    assert frame_end_ms(0, stride=1) == 30
+
+
+def quantised(values: Sequence[float], **parameters: Any) -> list[int]:
+    row = np.zeros((1, 40), dtype=np.float32)
+    row[0, : len(values)] = values
+    frames = quantise(row, shape=(1, 1, 40), dtype=np.dtype(np.int8), **parameters)
+    assert frames.shape == (1, 1, 1, 40)
+    assert frames.dtype == np.int8
+    return [int(value) for value in frames.reshape(-1)[: len(values)]]
+
+
+def test_quantising_rounds_half_to_even_and_holds_at_the_ends_of_the_type() -> None:
+    assert quantised([0.25, 0.75, 1.25], scale=0.5, zero_point=0) == [0, 2, 2]
+    assert quantised([0, 1, 300, -300], scale=1.0, zero_point=-100) == [-100, -99, 127, -128]
+
+
+def test_windows_that_do_not_fill_a_frame_are_dropped() -> None:
+    energies = np.arange(80 * 4, dtype=np.float32).reshape(8, 40) / 4
+    frames = quantise(
+        energies, shape=(1, 3, 40), dtype=np.dtype(np.int8), scale=1.0, zero_point=-128
+    )
+    assert frames.shape == (2, 1, 3, 40)
+    assert np.array_equal(frames.reshape(-1), np.round(energies.reshape(-1)[:240] - 128))
+
+
+# When a probability is a detection
+
+
+def detections(probabilities: Sequence[float]) -> list[int]:
+    detector = Detector(cutoff=0.5, window=2)
+    return [index for index, value in enumerate(probabilities) if detector.update(value)]
+
+
+def test_nothing_is_detected_before_the_window_is_full() -> None:
+    assert detections([1.0]) == []
+    assert detections([1.0, 1.0]) == [1]
+
+
+def test_a_mean_at_the_cutoff_is_no_detection() -> None:
+    assert detections([0.5, 0.5, 0.25, 0.75]) == []
+
+
+def test_one_phrase_is_one_detection_and_two_are_two() -> None:
+    assert detections([0, 0, 1, 1, 1, 1, 0, 0]) == [3]
+    assert detections([0, 0, 1, 1, 0, 0, 0, 1, 1, 1]) == [3, 8]
+
+
+def test_a_wake_word_nobody_ships_is_refused_by_name() -> None:
+    with pytest.raises(KeyError, match="hey_hal"):
+        WakeWord.builtin("hey_hal")
+
+
+# The models in the sandbox
+
+
+def test_every_phrase_is_detected_by_its_model_and_by_no_other(heard: list[Hearing]) -> None:
+    for hearing in heard:
+        assert bool(hearing.detections_ms) == hearing.expected, hearing.clip.name
+    assert any(hearing.expected for hearing in heard)
+    assert demo.wrong_detections(heard) == []
+
+
+def test_okay_nabu_is_detected_at_the_end_of_the_phrase(clips: list[Clip]) -> None:
+    word = WakeWord.builtin("okay_nabu")
+    with tflm_wasm.build(word.model).open() as session:
+        found = {clip.name: listen(session, word, clip).detections_ms for clip in clips}
+    assert found["okay_nabu.wav"] == (2120,)
+    assert found["okay_nabu_second_voice.wav"] == (2210,)
+
+
+def test_a_clip_sounds_the_same_whatever_was_heard_before(clips: list[Clip]) -> None:
+    word = WakeWord.builtin("okay_nabu")
+    module = tflm_wasm.build(word.model)
+    with module.open() as fresh, module.open() as used:
+        listen(used, word, clips[0])
+        again, first = (listen(session, word, clips[1]).outputs for session in (used, fresh))
+    assert np.array_equal(again, first)
+    assert len(np.unique(first)) > 10
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("oracle", ORACLES)
+def test_every_frame_has_the_bytes_of(oracle: str, heard: list[Hearing]) -> None:
+    comparison = compare(oracle, heard)
+    if isinstance(comparison.error, OracleMissing):
+        pytest.skip(f"{comparison.error} {comparison.error.hint}")
+    assert comparison.error is None
+    assert comparison.differences == ()
+    assert comparison.equal == comparison.frames == sum(len(item.frames) for item in heard) > 700
+    assert comparison.frame_us is not None
+    assert len(comparison.frame_us) == comparison.frames
+    assert comparison.frame_us.min() > 0
+
+
+# The demo fails loudly
+
+
+def shown(folder: Path = SPEECH, **arguments: Any) -> tuple[list[str], str]:
+    console = Console(file=io.StringIO(), width=100)
+    problems = demo.run(console, folder, **arguments)
+    assert isinstance(console.file, io.StringIO)
+    return problems, console.file.getvalue()
+
+
+def all_equal(oracle: str, hearings: Sequence[Hearing]) -> Comparison:
+    frames = sum(len(hearing.frames) for hearing in hearings)
+    return Comparison(oracle, frames, (), np.ones(frames))
+
+
+def one_bit_off(oracle: str, hearings: Sequence[Hearing]) -> Comparison:
+    theirs = hearings[0].outputs.copy()
+    theirs[57] ^= 1
+    found = difference(hearings[0], theirs)
+    assert found is not None
+    return replace(all_equal(oracle, hearings), differences=(found,))
+
+
+def missing(oracle: str, hearings: Sequence[Hearing]) -> Comparison:
+    assert hearings
+    return Comparison(oracle, error=OracleMissing(f"{oracle} is not installed.", oracle=oracle))
+
+
+def crashed(oracle: str, hearings: Sequence[Hearing]) -> Comparison:
+    assert hearings
+    return Comparison(oracle, error=OracleCrashed(f"{oracle} died.", oracle=oracle))
+
+
+def relabelled(folder: Path, wake_words: dict[str, str]) -> Path:
+    """Copy the speech files, with another answer to what must be detected in some."""
+    shutil.copytree(SPEECH, folder)
+    entries = [{**entry, "wake_word": wake_words.get(entry["name"])} for entry in ENTRIES]
+    (folder / "speech.json").write_text(json.dumps({"files": entries}), encoding="utf-8")
+    return folder
+
+
+def test_the_demo_passes_when_all_is_well() -> None:
+    problems, text = shown(compare=all_equal)
+    assert problems == []
+    assert "5 of 5 phrases detected" in text
+    assert '"Okay Nabu" detected at 2,120 ms' in text
+    assert "PASSED" in text
+
+
+def test_one_bit_of_one_frame_that_is_not_tflms_fails_the_demo() -> None:
+    problems, text = shown(compare=one_bit_off)
+    assert len(problems) == len(BUILTIN)  # tflite_runtime's bit is counted, and no failure
+    assert "okay_nabu differs from TFLM on okay_nabu.wav: 1 of" in problems[0]
+    assert "the first is 57" in problems[0]
+    assert "FAILED" in text
+    assert "frames that differ from it are counted" in text
+
+
+def test_an_oracle_that_crashes_fails_the_demo_when_it_is_tflm() -> None:
+    problems, text = shown(compare=crashed)
+    assert problems[0] == "okay_nabu was not compared with TFLM: tflite_micro died."
+    assert len(problems) == len(BUILTIN)
+    assert "FAILED" in text
+
+
+def test_a_missing_oracle_is_said_and_claims_no_equality() -> None:
+    problems, text = shown(compare=missing)
+    assert problems == []
+    assert "not installed" in text
+    assert "pip install" in text
+    assert "not compared with TFLM" in text
+    assert "byte-equal to TFLM" not in text
+
+
+def test_a_missed_phrase_and_a_wrong_detection_fail_the_command(tmp_path: Path) -> None:
+    folder = relabelled(tmp_path / "speech", {"alexa.wav": "okay_nabu"})
+    command = [sys.executable, "-m", "tflm_wasm.wakeword", "--speech", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False)
+    assert done.returncode == 1, done.stderr
+    assert "FAILED" in done.stdout
+    text = " ".join(done.stdout.replace("│", " ").split())
+    assert 'did not detect "Okay Nabu" in alexa.wav: the mean peaks at 0.004 ≤ 0.85' in text
+    assert 'detected "Okay Nabu" in okay_nabu.wav at 2,120 ms, where it is not said' in text
+
+
+def test_the_command_says_in_one_sentence_that_the_speech_is_missing(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tflm_wasm.wakeword", "--speech", str(tmp_path / "none")]
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "holds no speech.json" in done.stderr
+
+
+@pytest.mark.oracle
+def test_a_real_oracle_finds_the_one_bit_that_was_changed(heard: list[Hearing]) -> None:
+    outputs = heard[0].outputs.copy()
+    outputs[3] ^= 0x80
+    comparison = compare(REFERENCE, [replace(heard[0], outputs=outputs), heard[1]])
+    if isinstance(comparison.error, OracleMissing):
+        pytest.skip(f"{comparison.error} {comparison.error.hint}")
+    assert [(item.clip, item.first_frame) for item in comparison.differences] == [(NAMES[0], 3)]
+    assert comparison.equal == comparison.frames - 1
+
+
+# The plot
+
+
+def drawn(plot: Plot, width: int, encoding: str = "utf-8") -> list[str]:
+    file = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    Console(file=file, width=width).print(plot)
+    file.seek(0)
+    return file.read().splitlines()
+
+
+def peak_at(frame: int, frames: int = 110) -> Plot:
+    curve = np.zeros(frames)
+    curve[frame] = 1.0
+    return Plot(curve, curve, duration_ms=3300, cutoff=0.85, marks_ms=(30 * frame,))
+
+
+@pytest.mark.parametrize("width", [20, 60, 100, 240])
+def test_a_plot_fits_its_terminal_and_loses_no_peak(width: int) -> None:
+    lines = drawn(peak_at(55), width)
+    assert len(lines) == 8 + 3
+    assert max(map(len, lines)) <= width
+    assert "█" in lines[0]
+    assert lines[-1].index("▲") == pytest.approx(lines[0].index("█"), abs=1)
+
+
+def test_a_plot_needs_no_unicode() -> None:
+    lines = drawn(peak_at(55), 80, encoding="ascii")
+    assert lines[0].count("#") == 1
+    assert lines[-1].strip() == "^"
+
+
+def test_squeezing_keeps_the_largest_and_stretching_repeats() -> None:
+    assert columns(np.array([0.0, 0.9, 0.1, 0.2]), 2).tolist() == [0.9, 0.2]
+    assert columns(np.array([0.1, 0.2]), 4).tolist() == [0.1, 0.1, 0.2, 0.2]
+
+
+def test_loudness_is_0_for_silence_and_1_for_full_scale() -> None:
+    pcm = np.concatenate([np.zeros(100, np.int16), np.full(100, -32768, np.int16)])
+    assert loudness(pcm, 2).tolist() == [0.0, 1.0]
