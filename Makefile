@@ -12,8 +12,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 EXTRAS := dev
 # The engine is compiled while the package is installed: a changed C file means a new install.
-SOURCES := pyproject.toml $(wildcard hatch_build.py) \
-	$(shell find abi firmware_models/engine -name '*.[ch]' -o -name '*.toml')
+SOURCES := pyproject.toml hatch_build.py \
+	$(shell find abi/tflm_wasm_abi.h firmware_models/engine -type f -not -name '*.pyc')
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 WORKERS ?= 2
 
@@ -51,12 +51,12 @@ venv: $(STAMP) ## make .venv and install the package into it, editable
 $(STAMP): $(SOURCES)
 	@test -n "$(PYTHON)" || { echo "Python 3.10 or newer is needed: apt-get install python3 python3-venv" >&2; exit 1; }
 	@test -x $(BIN)/python || { echo "making $(VENV) with $(PYTHON)" && $(PYTHON) -m venv $(VENV); }
-	@echo "installing the package with the extras $(EXTRAS)"
+	@echo "installing the package with $(EXTRAS) (some minutes the first time)"
 	@$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[$(EXTRAS)]'
 	@touch $@
 
 picture: $(STAMP) ## make docs/images/wakeword.svg from a real run
-	@$(BIN)/python docs/images/make.py
+	$(BIN)/python -m tflm_wasm.wakeword --svg docs/images/wakeword.svg
 
 ci: ## what CI runs
 	.ci/run

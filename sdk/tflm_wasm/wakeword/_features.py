@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pymicro_features import MicroFrontend
 
 from tflm_wasm._errors import FileError
 
@@ -55,6 +54,8 @@ def features(pcm: Pcm) -> NDArray[np.float32]:
 
     Window k covers the samples from 10·k ms to 10·k + 30 ms; what is left at the end is dropped.
     """
+    from pymicro_features import MicroFrontend
+
     frontend = MicroFrontend()
     data = pcm.astype("<i2").tobytes()
     rows: list[list[float]] = []

@@ -6,12 +6,11 @@ import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tflm_wasm import Session
 from tflm_wasm._errors import FileError
 from tflm_wasm.wakeword._detector import Detector, WakeWord
 from tflm_wasm.wakeword._features import (
@@ -22,6 +21,9 @@ from tflm_wasm.wakeword._features import (
     quantise,
     read_wav,
 )
+
+if TYPE_CHECKING:
+    from tflm_wasm import Session
 
 
 @dataclass(frozen=True)
