@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tflm_wasm.oracles import Oracle
 
 from tflm_wasm._errors import OracleError
+from tflm_wasm.oracles import Oracle
 from tflm_wasm.wakeword._listen import Hearing
 
 REFERENCE = "tflite_micro"
@@ -60,19 +60,21 @@ def compare(name: str, hearings: Sequence[Hearing]) -> Comparison:
 
     The oracle opens the model anew for each clip, since the models are stateful.
     """
-    differences, times = [], []
+    differences: list[Difference] = []
+    nanoseconds: list[int] = []
     try:
         with Oracle(name) as oracle:
             for hearing in hearings:
                 oracle.open(hearing.word.model)
-                theirs = [oracle.run([frame])[0] for frame in hearing.frames]
-                found = difference(hearing, np.stack(theirs))
+                theirs = oracle.run_many([[frame] for frame in hearing.frames])
+                nanoseconds += oracle.nanoseconds
+                found = difference(hearing, np.stack([outputs[0] for outputs in theirs]))
                 if found is not None:
                     differences.append(found)
     except OracleError as error:
         return Comparison(name, error=error)
-    frames = sum(len(hearing.outputs) for hearing in hearings)
-    return Comparison(name, frames, tuple(differences), np.concatenate(times))
+    frames = sum(len(hearing.frames) for hearing in hearings)
+    return Comparison(name, frames, tuple(differences), np.array(nanoseconds) / 1000)
 
 
 def difference(hearing: Hearing, theirs: NDArray[Any]) -> Difference | None:
