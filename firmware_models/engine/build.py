@@ -1,0 +1,131 @@
+"""Compile the engine to WebAssembly.
+
+    python firmware_models/engine/build.py engine.wasm             with every op in ops/
+    python firmware_models/engine/build.py engine.wasm add conv_2d with only these
+
+Each ``ops/<name>.c`` is one op; the registry, ``ops.def``, is generated from the list of names.
+The compiler is clang from PyPI ``ziglang``. The same sources and the same ziglang give the same
+bytes. The linker leaves the control block empty; this script fills in its static fields.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+ENGINE = Path(__file__).resolve().parent
+ROOT = ENGINE.parent.parent
+STACK_BYTES = 4096
+WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Wpedantic", "-Werror")
+# Signed overflow wraps as it does in the oracle; float operations are never fused or reordered;
+# address 0, where the control block is, is an address like any other.
+SEMANTICS = ("-fwrapv", "-ffp-contract=off", "-fno-delete-null-pointer-checks")
+COMPILE = ("-std=c11", "-O2", "-ffreestanding", "-mbulk-memory", "-fno-sanitize=all", "-g0")
+
+
+def op_names() -> list[str]:
+    """Return the names of all ops: the files in ops/."""
+    return sorted(path.stem for path in (ENGINE / "ops").glob("*.c"))
+
+
+def sources(ops: list[str]) -> list[Path]:
+    """Return the engine's C files: the core, then one per op."""
+    return [*sorted(ENGINE.glob("*.c")), *(ENGINE / "ops" / f"{name}.c" for name in ops)]
+
+
+def write_registry(folder: Path, ops: list[str]) -> None:
+    """Write the op registry, ``ops.def``, which the core includes."""
+    (folder / "ops.def").write_text("".join(f"TW_OP({name})\n" for name in ops))
+
+
+def _zig(*arguments: str) -> None:
+    command = [sys.executable, "-m", "ziglang", *arguments]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        raise RuntimeError(f"{' '.join(arguments)}\n{result.stderr}")
+
+
+def _compile(source: Path, folder: Path) -> Path:
+    output = folder / f"{source.stem}.o"
+    _zig(
+        *("cc", "--target=wasm32-freestanding", *COMPILE, *SEMANTICS, *WARNINGS),
+        *(f"-I{folder}", f"-I{ROOT / 'abi'}", f"-I{ENGINE}", "-c", str(source), "-o", str(output)),
+    )
+    return output
+
+
+def _link(objects: list[Path], output: Path, *options: str) -> bytes:
+    # The stack lies above the control block: it overflows into the block's canary.
+    _zig(
+        *("wasm-ld", "--no-entry", "--gc-sections", "--strip-all", "--stack-first", *options),
+        *("-z", f"stack-size={4096 + STACK_BYTES}"),
+        *(str(path) for path in objects),
+        *("-o", str(output)),
+    )
+    return output.read_bytes()
+
+
+def _heap_base(linked: bytes) -> int:
+    """Return the value of the exported global ``__heap_base``."""
+    from tflm_wasm import _wasm
+
+    module = _wasm.parse(linked)
+    payload = next(payload for section, payload in module.sections if section == _wasm._GLOBAL)
+    reader = _wasm.Reader(payload)
+    values = []
+    for _ in range(reader.u32()):
+        reader.take(3)  # i32, mutability, i32.const
+        values.append(reader.i32())
+        reader.take(1)  # end
+    return values[module.exports["__heap_base"].index]
+
+
+def _control_block(heap_base: int) -> list[tuple[int, bytes]]:
+    """Return the block as it is before init, as data segments: static fields, canary."""
+    from tflm_wasm import _abi
+
+    statics = {
+        "magic": int.from_bytes(_abi.MAGIC, "little"),
+        "abi_major": _abi.ABI_MAJOR,
+        "abi_minor": _abi.ABI_MINOR,
+        "heap_base": heap_base,
+        "max_model_size": _abi.PROFILES["strict"]["model_bytes"],
+        "max_input_size": _abi.PROFILES["strict"]["input_bytes"],
+        "page_log2": 16,
+        "stack_size": STACK_BYTES,
+    }
+    fields = bytearray(_abi.REGIONS["descriptors"][0])
+    for name, value in statics.items():
+        struct.pack_into(_abi.FIELDS[name].code, fields, _abi.FIELDS[name].offset, value)
+    return [(0, bytes(fields)), (_abi.REGIONS["canary"][0], _abi.CANARY)]
+
+
+def build_engine(output: Path, ops: list[str] | None = None) -> None:
+    """Compile the engine with `ops` (None: all) and write it to `output`.
+
+    Raises:
+        RuntimeError: The compiler or the linker failed; the text is its message.
+    """
+    sys.path.insert(0, str(ROOT / "sdk"))
+    from tflm_wasm import _wasm, _wasm_rewrite
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        ops = op_names() if ops is None else ops
+        write_registry(folder, ops)
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            objects = list(pool.map(lambda source: _compile(source, folder), sources(ops)))
+        heap_base = _heap_base(_link(objects, folder / "measured.wasm", "--export=__heap_base"))
+        linked = _link(objects, folder / "linked.wasm")
+    memory = _wasm.parse(linked).memories[0]
+    segments = _control_block(heap_base)
+    output.write_bytes(_wasm_rewrite.rewrite(linked, memory=memory, segments=segments))
+
+
+if __name__ == "__main__":
+    build_engine(Path(sys.argv[1]), sys.argv[2:] or None)

@@ -1,0 +1,21 @@
+#include "tw_kernel.h"
+
+/* RESHAPE: the same bytes under another shape. The shape input is not read: as in TFLM the output's
+ * own shape counts, and shapes are static. */
+static tw_status prepare(tw_engine *e, tw_node *node) {
+  TW_TRY(tw_expect(e, node, 1, 2, 1));
+  const tw_tensor *input = tw_input(e, node, 0), *output = tw_output(e, node, 0);
+  TW_VERIFY(e, input->type == output->type, TW_E_TYPE, "%s to %s", tw_type_name(input->type),
+            tw_type_name(output->type));
+  TW_VERIFY(e, tw_elements(input) == tw_elements(output), TW_E_SHAPE, "%u elements to %u",
+            (unsigned)tw_elements(input), (unsigned)tw_elements(output));
+  return TW_OK;
+}
+
+static int eval(tw_engine *e, tw_node *node) {
+  const tw_tensor *input = tw_input(e, node, 0), *output = tw_output(e, node, 0);
+  if (output->data != input->data) memmove(output->data, input->data, output->bytes);
+  return TW_OK;
+}
+
+const tw_op tw_op_reshape = {22, prepare, eval};

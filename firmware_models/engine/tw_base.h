@@ -1,0 +1,26 @@
+/* What the engine needs of a C library: four memory functions. On wasm they come from tw_base.c. */
+#ifndef TW_BASE_H
+#define TW_BASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __wasm__
+void *memcpy(void *restrict to, const void *restrict from, size_t bytes);
+void *memmove(void *to, const void *from, size_t bytes);
+void *memset(void *to, int value, size_t bytes);
+int memcmp(const void *a, const void *b, size_t bytes);
+#else
+#include <string.h>
+#endif
+
+#define TW_COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static inline int32_t tw_min(int32_t a, int32_t b) { return a < b ? a : b; }
+static inline int32_t tw_max(int32_t a, int32_t b) { return a > b ? a : b; }
+static inline int32_t tw_clamp(int32_t x, int32_t low, int32_t high) {
+  return tw_min(tw_max(x, low), high);
+}
+
+#endif

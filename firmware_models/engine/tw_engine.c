@@ -1,0 +1,227 @@
+#include "tw_engine.h"
+
+#include "tw_internal.h"
+
+enum { OP_IF = 118, OP_WHILE = 119, OP_CALL_ONCE = 129 };
+
+uint32_t tw_callees(tw_engine *e, const tw_node *node, int32_t callees[2]) {
+  uint8_t code = node->op->code;
+  uint8_t expected = code == OP_CALL_ONCE ? TW_OPTIONS_CALL_ONCE
+                     : code == OP_IF      ? TW_OPTIONS_IF
+                                          : TW_OPTIONS_WHILE;
+  tw_fb_table options;
+  if (code != OP_CALL_ONCE && code != OP_IF && code != OP_WHILE) return 0;
+  if (tw_options(e, node, expected, &options) != TW_OK) return 0;
+  callees[0] = tw_fb_i32(&e->fb, options, 0, 0);
+  callees[1] = tw_fb_i32(&e->fb, options, 1, 0);
+  return code == OP_CALL_ONCE ? 1 : 2;
+}
+
+/* ---- what kernels ask (tw_kernel.h) ---- */
+
+static tw_tensor *tensor_at(const tw_engine *e, const int32_t *indices, uint32_t count,
+                            uint32_t i) {
+  if (i >= count || indices[i] < 0) return NULL;
+  return &e->subgraphs[e->subgraph].tensors[indices[i]];
+}
+
+const tw_tensor *tw_input(const tw_engine *e, const tw_node *node, uint32_t i) {
+  return tensor_at(e, node->inputs, node->input_count, i);
+}
+
+tw_tensor *tw_output(const tw_engine *e, const tw_node *node, uint32_t i) {
+  return tensor_at(e, node->outputs, node->output_count, i);
+}
+
+tw_status tw_expect(tw_engine *e, const tw_node *node, uint32_t inputs_min, uint32_t inputs_max,
+                    uint32_t outputs) {
+  TW_VERIFY(e, node->input_count >= inputs_min && node->input_count <= inputs_max, TW_E_MODEL,
+            "%u inputs", node->input_count);
+  TW_VERIFY(e, node->output_count == outputs, TW_E_MODEL, "%u outputs", node->output_count);
+  for (uint32_t i = 0; i < inputs_min; i++) {
+    TW_VERIFY(e, node->inputs[i] >= 0, TW_E_MODEL, "input %u is missing", (unsigned)i);
+  }
+  return TW_OK;
+}
+
+uint32_t tw_elements(const tw_tensor *t) {
+  uint32_t elements = 1;
+  for (uint32_t i = 0; i < t->rank; i++) elements *= (uint32_t)t->dims[i];
+  return elements;
+}
+
+int32_t tw_dim(const tw_tensor *t, int32_t i) {
+  if (i < 0) i += t->rank;
+  return i >= 0 && i < t->rank ? t->dims[i] : 1;
+}
+
+bool tw_same_shape(const tw_tensor *a, const tw_tensor *b) {
+  if (a->rank != b->rank) return false;
+  for (uint32_t i = 0; i < a->rank; i++) {
+    if (a->dims[i] != b->dims[i]) return false;
+  }
+  return true;
+}
+
+/* The flatbuffer table of a tensor of the subgraph at work. */
+static tw_fb_table tensor_table(tw_engine *e, int32_t index) {
+  tw_fb *fb = &e->fb;
+  tw_fb_vector subgraphs = tw_fb_vec(fb, tw_fb_root(fb), MODEL_SUBGRAPHS, 4);
+  tw_fb_table g = tw_fb_at(fb, subgraphs, (uint32_t)e->subgraph);
+  return tw_fb_at(fb, tw_fb_vec(fb, g, SUBGRAPH_TENSORS, 4), (uint32_t)index);
+}
+
+tw_quant tw_quant_of(tw_engine *e, int32_t tensor_index) {
+  tw_fb *fb = &e->fb;
+  tw_quant q = {NULL, NULL, 0, 0, 0};
+  if (tensor_index < 0) return q;
+  tw_fb_table table = tw_fb_sub(fb, tensor_table(e, tensor_index), TENSOR_QUANTIZATION);
+  tw_fb_vector scales = tw_fb_vec(fb, table, QUANT_SCALE, 4);
+  tw_fb_vector zero_points = tw_fb_vec(fb, table, QUANT_ZERO_POINT, 8);
+  if (scales.count == 0 || zero_points.count == 0) return q;
+  q.scales = fb->data + scales.pos;
+  q.zero_points = fb->data + zero_points.pos;
+  q.count = scales.count;
+  q.zero_point_count = zero_points.count;
+  q.axis = tw_fb_i32(fb, table, QUANT_AXIS, 0);
+  return q;
+}
+
+float tw_quant_scale(tw_quant q, uint32_t i) {
+  return i < q.count ? tw_load_f32(q.scales + 4 * (size_t)i) : 0.0f;
+}
+
+int32_t tw_quant_zero_point(tw_quant q, uint32_t i) {
+  if (q.count == 0) return 0;
+  if (q.zero_point_count != q.count) i = 0;
+  return i < q.zero_point_count ? (int32_t)tw_load_i64(q.zero_points + 8 * (size_t)i) : 0;
+}
+
+tw_status tw_options(tw_engine *e, const tw_node *node, uint8_t expected, tw_fb_table *options) {
+  tw_fb *fb = &e->fb;
+  tw_fb_table table = {node->table, 0, 0, 0};
+  table.vtable = (uint32_t)((int64_t)node->table - tw_load_i32(fb->data + node->table));
+  table.vtable_bytes = tw_load_u16(fb->data + table.vtable);
+  table.table_bytes = tw_load_u16(fb->data + table.vtable + 2);
+  uint8_t type = tw_fb_u8(fb, table, OPERATOR_OPTIONS_TYPE, TW_OPTIONS_NONE);
+  TW_VERIFY(e, type == expected || type == TW_OPTIONS_NONE, TW_E_MODEL, "options of type %u",
+            type);
+  *options = tw_fb_sub(fb, table, OPERATOR_OPTIONS);
+  if (type == TW_OPTIONS_NONE) *options = (tw_fb_table){0, 0, 0, 0};
+  TW_VERIFY(e, !fb->bad, TW_E_MODEL, "malformed options");
+  return TW_OK;
+}
+
+/* ---- init ---- */
+
+static tw_status prepare_node(tw_engine *e, tw_node *node) {
+  for (int attempt = 0;; attempt++) {
+    uint32_t persistent = e->persistent, head = e->head, scratch_count = e->scratch_count;
+    bool counted = e->counting;
+    if (counted) e->tail = e->tables;
+    tw_status status = node->op->prepare(e, node);
+    if (e->fb.bad) return tw_fail(e, TW_E_MODEL, "malformed flatbuffer");
+    if (status != TW_E_ARENA || counted || attempt > 0) return status;
+    e->persistent = persistent; /* again, now only counting */
+    e->head = head;
+    e->scratch_count = scratch_count;
+  }
+}
+
+static tw_status prepare_all(tw_engine *e) {
+  for (uint32_t g = 0; g < e->subgraph_count; g++) {
+    for (uint32_t i = 0; i < e->subgraphs[g].node_count; i++) {
+      e->subgraph = (int32_t)g;
+      e->node = (int32_t)i;
+      TW_TRY(prepare_node(e, &e->subgraphs[g].nodes[i]));
+    }
+  }
+  e->subgraph = 0;
+  e->node = -1;
+  return TW_OK;
+}
+
+static tw_status load_and_plan(tw_engine *e) {
+  TW_TRY(tw_load(e));
+  e->tables = e->tail;
+  e->scratches = (tw_scratch *)(void *)e->arena;
+  TW_TRY(prepare_all(e));
+  if (e->counting) e->tail = e->tables;
+  return tw_plan(e);
+}
+
+static tw_status fail_arena(tw_engine *e) {
+  bool planned = e->arena_needed != 0; /* else counting stopped early */
+  if (!planned) {
+    e->arena_needed = tw_align_up(e->persistent, TW_ALIGN) + tw_align_up(e->head, TW_ALIGN);
+    if (e->arena_needed <= e->arena_bytes) e->arena_needed = e->arena_bytes + TW_ALIGN;
+  }
+  e->node = -1;
+  return tw_fail_model(e, TW_E_ARENA, "the arena of %u bytes is too small: it needs %s%u bytes",
+                       e->arena_bytes, planned ? "" : "at least ", e->arena_needed);
+}
+
+tw_status tw_engine_init(tw_engine *e, const uint8_t *model, uint32_t model_bytes, uint8_t *arena,
+                         uint32_t arena_bytes) {
+  memset(e, 0, sizeof *e);
+  e->fb = (tw_fb){model, model_bytes, false};
+  e->arena = arena;
+  e->arena_bytes = arena_bytes & ~(uint32_t)(TW_ALIGN - 1);
+  e->node = e->error_node = e->error_subgraph = -1;
+  tw_status status = load_and_plan(e);
+  if (status == TW_E_ARENA) return fail_arena(e);
+  if (status != TW_OK) return status;
+  return tw_engine_reset(e);
+}
+
+/* ---- running ---- */
+
+tw_status tw_engine_invoke(tw_engine *e) {
+  struct { uint16_t subgraph, node; uint32_t phase; } frames[TW_MAX_DEPTH + 1] = {{0, 0, 0}};
+  uint32_t depth = 0;
+  for (;;) {
+    const tw_subgraph *g = &e->subgraphs[frames[depth].subgraph];
+    if (frames[depth].node == g->node_count) {
+      if (depth == 0) break;
+      depth--;
+      frames[depth].phase++;
+      continue;
+    }
+    tw_node *node = &g->nodes[frames[depth].node];
+    e->subgraph = frames[depth].subgraph;
+    e->node = frames[depth].node;
+    e->phase = frames[depth].phase;
+    int status = node->op->eval(e, node);
+    if (status < 0) return (tw_status)status;
+    if (status == TW_CALL) { /* mark_lifetimes has bounded the depth */
+      depth++;
+      frames[depth].subgraph = (uint16_t)e->callee;
+      frames[depth].node = 0;
+      frames[depth].phase = 0;
+      continue;
+    }
+    frames[depth].node++;
+    frames[depth].phase = 0;
+  }
+  e->subgraph = 0;
+  e->node = -1;
+  return TW_OK;
+}
+
+tw_status tw_engine_reset(tw_engine *e) {
+  for (uint32_t g = 0; g < e->subgraph_count; g++) {
+    for (uint32_t i = 0; i < e->subgraphs[g].tensor_count; i++) {
+      tw_tensor *t = &e->subgraphs[g].tensors[i];
+      if ((t->flags & TW_TENSOR_VARIABLE) == 0 || t->bytes == 0) continue;
+      e->subgraph = (int32_t)g;
+      int32_t fill = t->type == TW_INT8 ? tw_quant_zero_point(tw_quant_of(e, (int32_t)i), 0) : 0;
+      memset(t->data, fill, t->bytes);
+    }
+  }
+  e->subgraph = 0;
+  for (uint32_t i = 0; i < e->variable_count; i++) {
+    tw_variable *v = &e->variables[i];
+    if (v->data != NULL) memset(v->data, v->fill, v->bytes);
+  }
+  return TW_OK;
+}

@@ -1,0 +1,30 @@
+/* What the engine's own files share; kernels don't see it. */
+#ifndef TW_INTERNAL_H
+#define TW_INTERNAL_H
+
+#include "tw_kernel.h"
+
+enum {
+  TW_MAX_TENSORS = 16384, /* per model; bounds the planner's work */
+  TW_MAX_NODES = 16384,   /* per model */
+  TW_MAX_TIME = 65534,    /* steps of the lifetime walk */
+};
+
+/* tw_load.c: fill in e->subgraphs: tensors and nodes, from the flatbuffer. */
+tw_status tw_load(tw_engine *e);
+
+/* tw_plan.c: give every tensor and scratch that lives in the arena its place. */
+tw_status tw_plan(tw_engine *e);
+
+/* The subgraphs that a node may call (CALL_ONCE, IF, WHILE): writes up to 2, returns how many. */
+uint32_t tw_callees(tw_engine *e, const tw_node *node, int32_t callees[2]);
+
+/* tw_memory.c: temporary memory at the arena's head, valid until planning ends. */
+void *tw_alloc_temporary(tw_engine *e, uint32_t bytes);
+uint32_t tw_align_up(uint32_t bytes, uint32_t alignment);
+
+/* Write the error text without the "op N NAME" prefix. */
+tw_status tw_fail_model(tw_engine *e, tw_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif

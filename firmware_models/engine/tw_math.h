@@ -1,0 +1,24 @@
+/* The engine's own libm: float results do not depend on the host's C library. */
+#ifndef TW_MATH_H
+#define TW_MATH_H
+
+#include <stdint.h>
+
+/* real = fraction * 2^exponent with 0.5 <= |fraction| < 1; 0 gives 0 and exponent 0. Finite only. */
+double tw_frexp(double real, int32_t *exponent);
+
+/* Nearest integer, ties away from zero (C's round). */
+double tw_round(double x);
+float tw_roundf(float x);
+
+/* Conversion that saturates; NaN becomes 0. */
+int32_t tw_f32_to_i32(float x);
+
+/* e^x, within about 1e-16 relative; overflows to infinity, underflows to 0. */
+double tw_exp(double x);
+
+/* Computed in double precision: correctly rounded but for about one argument in 10^8. */
+float tw_expf(float x);
+float tw_tanhf(float x);
+
+#endif

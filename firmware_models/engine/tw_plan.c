@@ -1,0 +1,268 @@
+/* The arena plan: lifetimes of all tensors and scratches, then greedy by size as TFLM does it
+ * (its GreedyMemoryPlanner: largest first, into the lowest gap among buffers alive at that time).
+ * OfflineMemoryAllocation metadata, when the model has it, fixes the offsets it names. */
+#include "tw_internal.h"
+
+enum { NEVER = 0xFFFF, NONE = 0xFFFF, ONLINE = -1 };
+
+/* A buffer to place. While the plan is made, a tensor's `data` holds its record's number + 1. */
+typedef struct {
+  void **where;
+  uint32_t bytes;       /* rounded up to TW_ALIGN */
+  int32_t offset;       /* from the arena's start; ONLINE until placed */
+  uint16_t first, last; /* steps in which it is alive, both included */
+  uint16_t next;        /* the placed buffer with the next larger offset, or NONE */
+} record;
+
+typedef struct {
+  record *records; /* tensors in order, then scratches */
+  uint32_t count, tensor_records;
+} plan;
+
+/* Position of the offline plan's offsets in the model, or 0 when it has none. */
+static tw_status find_offline_plan(tw_engine *e, uint32_t *position) {
+  static const char name[] = "OfflineMemoryAllocation";
+  tw_fb *fb = &e->fb;
+  tw_fb_table model = tw_fb_root(fb);
+  tw_fb_vector metadata = tw_fb_vec(fb, model, MODEL_METADATA, 4);
+  tw_fb_vector buffers = tw_fb_vec(fb, model, MODEL_BUFFERS, 4);
+  uint32_t tensor_count = 0;
+  for (uint32_t g = 0; g < e->subgraph_count; g++) tensor_count += e->subgraphs[g].tensor_count;
+  *position = 0;
+  for (uint32_t i = 0; i < metadata.count && !fb->bad; i++) {
+    tw_fb_table entry = tw_fb_at(fb, metadata, i);
+    tw_fb_vector entry_name = tw_fb_vec(fb, entry, METADATA_NAME, 1);
+    if (entry_name.count != sizeof name - 1 ||
+        memcmp(fb->data + entry_name.pos, name, sizeof name - 1) != 0) {
+      continue;
+    }
+    uint32_t buffer = (uint32_t)tw_fb_i32(fb, entry, METADATA_BUFFER, 0);
+    tw_fb_vector data = tw_fb_vec(fb, tw_fb_at(fb, buffers, buffer), BUFFER_DATA, 1);
+    uint32_t entries = data.count < 12 ? 0 : tw_load_u32(fb->data + data.pos + 8);
+    if (fb->bad || data.count < 12 || entries != tensor_count ||
+        data.count < 12 + 4 * (uint64_t)entries) {
+      return tw_fail_model(e, TW_E_MODEL, "the offline memory plan has %u entries for %u tensors",
+                           entries, tensor_count);
+    }
+    *position = data.pos + 12;
+  }
+  if (fb->bad) return tw_fail_model(e, TW_E_MODEL, "malformed flatbuffer: metadata");
+  return TW_OK;
+}
+
+static tw_status add_record(tw_engine *e, plan *p, void **where, uint32_t bytes, int32_t offset) {
+  record *r = tw_alloc_temporary(e, sizeof *r);
+  if (r == NULL) return TW_E_ARENA;
+  *r = (record){where, tw_align_up(bytes, TW_ALIGN), offset, NEVER, NEVER, NONE};
+  if (p->records == NULL) p->records = r;
+  p->count++;
+  return TW_OK;
+}
+
+static tw_status collect(tw_engine *e, plan *p) {
+  uint32_t offline;
+  TW_TRY(find_offline_plan(e, &offline));
+  for (uint32_t g = 0; g < e->subgraph_count; g++) {
+    for (uint32_t i = 0; i < e->subgraphs[g].tensor_count; i++) {
+      tw_tensor *t = &e->subgraphs[g].tensors[i];
+      int32_t offset = offline ? tw_load_i32(e->fb.data + offline) : ONLINE;
+      if (offline) offline += 4;
+      if (t->flags & TW_TENSOR_VARIABLE) e->stateful = true;
+      if (t->bytes == 0 || t->type == TW_RESOURCE || tw_is_const(t)) continue;
+      if (offset == ONLINE && (t->flags & TW_TENSOR_VARIABLE)) {
+        t->data = tw_alloc(e, tw_align_up(t->bytes, TW_ALIGN)); /* NULL: then only counting */
+        continue;
+      }
+      if (offset != ONLINE &&
+          (offset < 0 || (uint32_t)offset > INT32_MAX - t->bytes || offset % TW_ALIGN != 0)) {
+        return tw_fail_model(e, TW_E_MODEL, "the offline memory plan puts tensor %u at %d",
+                             (unsigned)i, (int)offset);
+      }
+      TW_TRY(add_record(e, p, &t->data, t->bytes, offset));
+      t->data = (void *)(uintptr_t)p->count;
+      if (t->flags & TW_TENSOR_VARIABLE) { /* keeps its value between invokes */
+        p->records[p->count - 1].first = 0;
+        p->records[p->count - 1].last = TW_MAX_TIME;
+      }
+    }
+  }
+  p->tensor_records = p->count;
+  for (uint32_t i = 0; i < e->scratch_count; i++) {
+    TW_TRY(add_record(e, p, e->scratches[i].where, e->scratches[i].bytes, ONLINE));
+  }
+  return TW_OK;
+}
+
+/* ---- lifetimes ---- */
+
+static record *record_of(plan *p, const tw_subgraph *g, int32_t tensor) {
+  if (tensor < 0) return NULL;
+  uintptr_t number = (uintptr_t)g->tensors[tensor].data;
+  if (number < 1 || number > p->tensor_records) return NULL;
+  record *r = &p->records[number - 1];
+  return r->where == &g->tensors[tensor].data ? r : NULL; /* else `data` is an address */
+}
+
+static void create(record *r, uint32_t now) {
+  if (r != NULL && r->first == NEVER) r->first = (uint16_t)now;
+}
+
+static void use(record *r, uint32_t now) {
+  if (r != NULL && (r->last == NEVER || r->last < now)) r->last = (uint16_t)now;
+}
+
+static tw_status use_inputs(tw_engine *e, plan *p, const tw_subgraph *g, const tw_node *node,
+                            uint32_t now) {
+  for (uint32_t i = 0; i < node->input_count; i++) {
+    record *r = record_of(p, g, node->inputs[i]);
+    TW_VERIFY(e, r == NULL || r->first != NEVER, TW_E_MODEL,
+              "input %u is read before anything wrote it", (unsigned)i);
+    use(r, now);
+  }
+  return TW_OK;
+}
+
+/* Where the walk is: `call` subgraphs of the node have been walked. */
+typedef struct {
+  uint16_t subgraph, node, start, call;
+} frame;
+
+/* A step for entering each subgraph and one for each node, subgraphs in place of their calls. */
+static tw_status mark_lifetimes(tw_engine *e, plan *p) {
+  frame frames[TW_MAX_DEPTH + 1] = {{0, 0, 0, 0}};
+  uint32_t depth = 0, now = 0;
+  bool entering = true;
+  for (;;) {
+    frame *f = &frames[depth];
+    const tw_subgraph *g = &e->subgraphs[f->subgraph];
+    if (entering) {
+      for (uint32_t i = 0; i < g->input_count; i++) {
+        create(record_of(p, g, g->inputs[i]), now);
+        use(record_of(p, g, g->inputs[i]), now);
+      }
+      entering = false;
+    }
+    if (f->node == g->node_count) {
+      e->node = -1;
+      for (uint32_t i = 0; i < g->output_count; i++) {
+        record *r = record_of(p, g, g->outputs[i]);
+        if (r != NULL && r->first == NEVER) {
+          return tw_fail_model(e, TW_E_MODEL, "nothing writes output %u", (unsigned)i);
+        }
+        use(r, now);
+      }
+      if (depth == 0) return TW_OK;
+      depth--;
+      continue;
+    }
+    const tw_node *node = &g->nodes[f->node];
+    e->subgraph = f->subgraph;
+    e->node = f->node;
+    if (now >= TW_MAX_TIME - 2) return tw_fail(e, TW_E_LIMIT, "too many nested operators");
+    if (f->call == 0) {
+      now++;
+      f->start = (uint16_t)now;
+      for (uint32_t i = 0; i < node->output_count; i++) {
+        create(record_of(p, g, node->outputs[i]), now);
+      }
+    }
+    int32_t callees[2];
+    if (f->call < tw_callees(e, node, callees)) {
+      TW_VERIFY(e, depth < TW_MAX_DEPTH, TW_E_LIMIT, "subgraphs nested more than %d deep",
+                TW_MAX_DEPTH);
+      int32_t callee = callees[f->call++];
+      TW_VERIFY(e, callee > 0 && callee < e->subgraph_count, TW_E_MODEL, "subgraph %d of %u",
+                (int)callee, e->subgraph_count);
+      now++;
+      frames[++depth] = (frame){(uint16_t)callee, 0, 0, 0};
+      entering = true;
+      continue;
+    }
+    TW_TRY(use_inputs(e, p, g, node, now));
+    for (uint32_t i = 0; i < node->output_count; i++) {
+      use(record_of(p, g, node->outputs[i]), now);
+    }
+    for (uint32_t i = 0; i < e->scratch_count; i++) {
+      if (e->scratches[i].subgraph == f->subgraph && e->scratches[i].node == f->node) {
+        create(&p->records[p->tensor_records + i], f->start);
+        use(&p->records[p->tensor_records + i], now);
+      }
+    }
+    f->node++;
+    f->call = 0;
+  }
+}
+
+/* ---- placing ---- */
+
+static bool together(const record *a, const record *b) {
+  return a->first <= b->last && b->first <= a->last;
+}
+
+static void insert(plan *p, uint16_t *head, uint32_t index) {
+  record *r = &p->records[index];
+  uint16_t *link = head;
+  while (*link != NONE && p->records[*link].offset <= r->offset) link = &p->records[*link].next;
+  r->next = *link;
+  *link = (uint16_t)index;
+}
+
+static void place(plan *p, uint16_t *head, uint32_t index) {
+  record *r = &p->records[index];
+  int64_t offset = 0;
+  for (uint16_t i = *head; i != NONE; i = p->records[i].next) {
+    const record *other = &p->records[i];
+    if (!together(r, other)) continue;
+    if (other->offset - offset >= (int64_t)r->bytes) break;
+    int64_t end = (int64_t)other->offset + other->bytes;
+    if (end > offset) offset = end;
+  }
+  r->offset = offset > INT32_MAX ? INT32_MAX - TW_ALIGN + 1 : (int32_t)offset;
+  insert(p, head, index);
+}
+
+/* Place all buffers that are ever alive; returns the bytes of arena that they span. */
+static uint32_t place_all(plan *p) {
+  uint16_t head = NONE;
+  for (uint32_t i = 0; i < p->count; i++) {
+    if (p->records[i].first != NEVER && p->records[i].offset != ONLINE) insert(p, &head, i);
+  }
+  for (;;) { /* the largest buffer left; the later one of equals */
+    uint32_t best = NONE;
+    for (uint32_t i = 0; i < p->count; i++) {
+      const record *r = &p->records[i];
+      if (r->first == NEVER || r->offset != ONLINE) continue;
+      if (best == NONE || r->bytes >= p->records[best].bytes) best = i;
+    }
+    if (best == NONE) break;
+    place(p, &head, best);
+  }
+  uint32_t span = 0;
+  for (uint32_t i = 0; i < p->count; i++) {
+    const record *r = &p->records[i];
+    if (r->first != NEVER && (uint32_t)r->offset + r->bytes > span) {
+      span = (uint32_t)r->offset + r->bytes;
+    }
+  }
+  return span;
+}
+
+tw_status tw_plan(tw_engine *e) {
+  plan p = {NULL, 0, 0};
+  TW_TRY(collect(e, &p));
+  if (p.count > TW_MAX_TENSORS) return tw_fail_model(e, TW_E_LIMIT, "too many buffers");
+  TW_TRY(mark_lifetimes(e, &p));
+  e->subgraph = 0;
+  e->node = -1;
+  uint32_t span = place_all(&p);
+  uint64_t persistent = tw_align_up(e->persistent, TW_ALIGN);
+  uint64_t needed = persistent + tw_align_up(span > e->head ? span : e->head, TW_ALIGN);
+  e->arena_used = (uint32_t)persistent + span;
+  e->arena_needed = needed > UINT32_MAX ? UINT32_MAX : (uint32_t)needed;
+  if (e->counting || span > e->arena_bytes - tw_align_up(e->tail, TW_ALIGN)) return TW_E_ARENA;
+  for (uint32_t i = 0; i < p.count; i++) {
+    const record *r = &p.records[i];
+    *r->where = r->first == NEVER ? NULL : e->arena + r->offset;
+  }
+  return TW_OK;
+}

@@ -1,0 +1,222 @@
+"""Reference runtimes to compare with, each in a process of its own.
+
+    with Oracle("tflite_micro") as oracle:
+        oracle.open(model)
+        outputs = oracle.run([x])
+
+``tflite_micro`` is the oracle: equal means equal to it. ``tflite_runtime`` and ``ai_edge_litert``
+are what people run today. Install them with ``pip install 'tflm-wasm[oracles]'``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import importlib.util
+import json
+import os
+import re
+import selectors
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from tflm_wasm._errors import OracleCrashed, OracleError, OracleMissing, OracleRefused
+from tflm_wasm.oracles._frames import Array, array_bytes, decode_arrays, encode
+
+__all__ = ["NAMES", "Oracle", "installed", "version"]
+
+# name -> the distribution that provides it
+NAMES = {
+    "tflite_micro": "tflite-micro",
+    "tflite_runtime": "tflite-runtime",
+    "ai_edge_litert": "ai-edge-litert",
+}
+
+
+def installed(name: str) -> bool:
+    """Say whether an oracle's package is installed, without importing it."""
+    return importlib.util.find_spec(name) is not None
+
+
+def version(name: str) -> str | None:
+    """Return the version of an oracle's distribution, or None when it is not installed."""
+    try:
+        return importlib.metadata.version(NAMES[name])
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+class Oracle:
+    """A reference runtime in a worker process, which may crash without harm.
+
+    Args:
+        name: One of `NAMES`.
+        kernels: For the TensorFlow Lite runtimes: ``default`` (XNNPACK), ``no_delegate`` or
+            ``reference``. TFLM has just its reference kernels.
+        timeout_s: Longest time in seconds that one request may take.
+
+    Raises:
+        OracleMissing: The runtime is not installed.
+    """
+
+    def __init__(self, name: str, *, kernels: str = "default", timeout_s: float = 60.0) -> None:
+        if not installed(name):
+            raise OracleMissing(f"{name} is not installed for this Python", oracle=name)
+        self.name = name
+        self._kernels = kernels
+        self._timeout_s = timeout_s
+        self._log = tempfile.TemporaryFile()
+        self._log_start = 0
+        self._model: bytes | None = None
+        self.nanoseconds: list[int] = []
+        self._process = self._start()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(  # noqa: S603
+            [sys.executable, "-m", "tflm_wasm.oracles._worker", self.name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"},
+        )
+
+    def __enter__(self) -> Oracle:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the worker process; may be called twice."""
+        self._stop()
+        self._log.close()
+
+    def _stop(self) -> None:
+        process = self._process
+        if process.stdin is not None and process.stdout is not None:
+            process.kill()
+            process.wait()
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.close()
+            process.stdout.close()
+
+    def open(self, model: bytes, *, arena_bytes: int = 16 << 20) -> None:
+        """Load a model; a model that was open is dropped, and a crashed worker started again.
+
+        Raises:
+            OracleRefused: The runtime does not accept the model.
+            OracleCrashed: The runtime died of it.
+        """
+        if self._process.poll() is not None:
+            self._stop()
+            self._process = self._start()
+        options = {
+            "arena_bytes": arena_bytes,
+            "kernels": self._kernels,
+            "output_count": _output_count(model),
+        }
+        self._model = model
+        self._ask({"command": "open", "options": options}, [np.frombuffer(model, np.uint8)])
+
+    def run(self, inputs: Sequence[Array]) -> list[Array]:
+        """Set all inputs, invoke once, return all outputs.
+
+        Raises:
+            OracleRefused: The runtime refused an input or failed to run.
+            OracleCrashed: The runtime died.
+        """
+        return self.run_many([inputs])[0]
+
+    def run_many(self, frames: Sequence[Sequence[Array]]) -> list[list[Array]]:
+        """Run frames in order, without a reset between them; `nanoseconds` then has the times.
+
+        A time is that of set-invoke-get inside the worker, one a frame.
+        """
+        if not frames:
+            return []
+        header = {"command": "run", "frames": len(frames), "inputs_per_frame": len(frames[0])}
+        reply, results = self._ask(header, [array for frame in frames for array in frame])
+        self.nanoseconds = reply["nanoseconds"]
+        count = len(results) // len(frames)
+        return [results[i * count : (i + 1) * count] for i in range(len(frames))]
+
+    def reset(self) -> None:
+        """Reset the model's state, as the runtime itself defines that."""
+        self._ask({"command": "reset"}, [])
+
+    def arena_used(self) -> int | None:
+        """Return the bytes of arena that TFLM uses, or None for another runtime."""
+        if self.name != "tflite_micro":
+            return None
+        self._ask({"command": "print_allocations"}, [])
+        match = re.search(r"Arena allocation total (\d+) bytes", self._printed())
+        return int(match.group(1)) if match else None
+
+    def _printed(self) -> str:
+        self._log.seek(self._log_start)
+        return self._log.read().decode(errors="replace")
+
+    def _ask(self, header: dict[str, Any], arrays: list[Array]) -> tuple[dict[str, Any], list[Array]]:
+        self._log_start = self._log.seek(0, os.SEEK_END)
+        deadline = time.monotonic() + self._timeout_s
+        try:
+            if self._process.stdin is None:
+                raise OracleError(f"{self.name} is closed", oracle=self.name)
+            self._process.stdin.write(encode(header, arrays))
+            self._process.stdin.flush()
+            reply = json.loads(self._read(struct.unpack("<I", self._read(4, deadline))[0], deadline))
+            results = decode_arrays(reply, self._read(array_bytes(reply), deadline))
+        except (BrokenPipeError, EOFError, TimeoutError) as error:
+            self._process.kill()
+            code = self._process.wait()
+            why = "timed out" if isinstance(error, TimeoutError) else f"died with {_signal(code)}"
+            text = f"{self.name} {why}: {self._printed().strip()[-300:]}"
+            raise OracleCrashed(text, oracle=self.name) from None
+        if not reply["ok"]:
+            printed = self._printed().strip()
+            reason = f"{reply['error']}; {printed}" if printed else reply["error"]
+            raise OracleRefused(f"{self.name}: {reason[:600]}", oracle=self.name)
+        return reply, results
+
+    def _read(self, count: int, deadline: float) -> bytes:
+        data = bytearray()
+        pipe = self._process.stdout
+        if pipe is None:
+            raise EOFError
+        with selectors.DefaultSelector() as selector:
+            selector.register(pipe, selectors.EVENT_READ)
+            while len(data) < count:
+                if not selector.select(max(0.0, deadline - time.monotonic())):
+                    raise TimeoutError
+                chunk = os.read(pipe.fileno(), count - len(data))
+                if not chunk:
+                    raise EOFError
+                data += chunk
+        return bytes(data)
+
+
+def _signal(code: int) -> str:
+    return f"signal {-code}" if code < 0 else f"exit code {code}"
+
+
+def _output_count(model: bytes) -> int:
+    """Return how many outputs a model has; 0 when it can't be read, so that the runtime refuses."""
+    import tflite
+
+    try:
+        return int(tflite.Model.GetRootAs(model, 0).Subgraphs(0).OutputsLength())
+    except Exception:  # noqa: BLE001 (the reader raises anything on a malformed model)
+        return 0
