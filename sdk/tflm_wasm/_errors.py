@@ -58,11 +58,7 @@ from tflm_wasm._abi import Status
 
 
 class TflmWasmError(Exception):
-    """Root of every error of this package.
-
-    Attributes:
-        hint: What to do about it, ending with a next step.
-    """
+    """Root of every error of this package; `hint` says what to do next."""
 
     default_hint: ClassVar[str] = "Run `tflm-wasm doctor`."
     hint: str
@@ -190,13 +186,13 @@ class ModelTooLargeError(ModelError):
 
 
 class InputTooLargeError(ModelError):
-    """All inputs together are larger than the profile allows; sizes in bytes."""
+    """All inputs together are larger than the profile allows; sizes in bytes, or None."""
 
     default_hint = (
         'Feed the model smaller inputs, or build with profile="extended" (`tflm-wasm build '
         "--profile extended`)."
     )
-    size: int
+    size: int | None = None
     limit: int
 
 
@@ -211,9 +207,10 @@ class ArenaTooSmallError(TflmWasmError, ValueError):
 
 
 class ModuleError(TflmWasmError, ValueError):
-    """The WebAssembly module can't be used."""
+    """The WebAssembly module can't be used; `rule` is the ABI's name of the rule it breaks."""
 
-    default_hint = "See which rule it breaks with `tflm-wasm check MODULE`."
+    default_hint = "See which rules it breaks with `tflm-wasm check MODULE`."
+    rule: str | None = None
 
 
 class MalformedModuleError(ModuleError):
@@ -258,16 +255,13 @@ class NoModelError(ModuleError):
 class GuestError(TflmWasmError):
     """A call into the guest failed."""
 
-    default_hint = "See which rule the module breaks with `tflm-wasm check MODULE`."
+    default_hint = "See which rules the module breaks with `tflm-wasm check MODULE`."
 
 
 class GuestStatusError(GuestError):
     """The guest returned a status code other than ok. The session can be used further.
 
-    Attributes:
-        status: The code.
-        op_index: Index of the operator the error is about, or None.
-        subgraph_index: Index of that operator's subgraph, or None.
+    Fields as in `ModelError`.
     """
 
     status: Status
@@ -300,11 +294,7 @@ class GuestMemoryGrown(GuestError):
 
 
 class ContractError(GuestError):
-    """The guest broke a rule of the ABI.
-
-    Attributes:
-        rule: Short name of the rule, such as `output-in-memory`.
-    """
+    """The guest broke a rule of the ABI; `rule` is its name there, such as `output.range`."""
 
     rule: str
 

@@ -28,7 +28,7 @@ class Limits:
 
     time_s: float = 10.0
     memory_bytes: int = 64 * 1024 * 1024
-    module_bytes: int = 16 * 1024 * 1024
+    module_bytes: int = 64 * 1024 * 1024
     code_bytes: int = 1024 * 1024
 
     def __post_init__(self) -> None:

@@ -79,6 +79,8 @@ class MemoryLimits(NamedTuple):
     minimum: int
     maximum: int | None
     page_log2: int = 16
+    shared: bool = False
+    wide: bool = False  # 64-bit addresses
 
     @property
     def minimum_bytes(self) -> int:
@@ -105,6 +107,11 @@ class WasmModule:
     segments: tuple[Segment, ...] = ()
     custom: dict[str, bytes] = field(default_factory=dict)
     code_bytes: int = 0
+
+    @property
+    def has_start(self) -> bool:
+        """Whether a function runs by itself at instantiation."""
+        return any(section == _START for section, _ in self.sections)
 
     def signature(self, name: str) -> FuncType | None:
         """Return the type of the exported function `name`, or None when there is none.
@@ -170,6 +177,12 @@ class Reader:
         value, _ = self._leb(32)
         if value >> 32:
             raise self.fail("number over 32 bits")
+        return value
+
+    def u64(self) -> int:
+        value, _ = self._leb(64)
+        if value >> 64:
+            raise self.fail("number over 64 bits")
         return value
 
     def i32(self) -> int:
@@ -291,14 +304,15 @@ def _export(reader: Reader) -> tuple[str, Export]:
 
 def _limits(reader: Reader) -> MemoryLimits:
     flags = reader.byte()
-    if flags & ~0b1001:  # bit 0: has a maximum; bit 3: custom page size
-        raise reader.fail("shared or 64-bit memory")
-    minimum = reader.u32()
-    maximum = reader.u32() if flags & 1 else None
+    if flags > 0b1111:  # bits: has a maximum, shared, 64-bit addresses, custom page size
+        raise reader.fail("memory of an unknown kind")
+    number = reader.u64 if flags & 4 else reader.u32
+    minimum = number()
+    maximum = number() if flags & 1 else None
     page_log2 = reader.u32() if flags & 8 else 16
-    if page_log2 not in (0, 16):
-        raise reader.fail(f"page size of 2^{page_log2} bytes")
-    return MemoryLimits(minimum, maximum, page_log2)
+    if page_log2 > 16:
+        raise reader.fail("page size over 64 KiB")
+    return MemoryLimits(minimum, maximum, page_log2, bool(flags & 2), bool(flags & 4))
 
 
 def _segment(reader: Reader) -> Segment:

@@ -65,7 +65,7 @@ def rewrite(
 
     Args:
         wasm: A module with exactly one memory, defined in it.
-        memory: The new limits.
+        memory: The new limits, with 32-bit addresses and not shared.
         segments: Pairs of address and bytes, written at instantiation after the module's own.
         custom: Name and content of a custom section, put at the end.
 

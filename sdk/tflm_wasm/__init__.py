@@ -1,0 +1,157 @@
+"""A TensorFlow Lite Micro model as one sandboxed WebAssembly module.
+
+    import tflm_wasm
+
+    module = tflm_wasm.build("model.tflite")
+    module.save("model.wasm")
+    with tflm_wasm.load("model.wasm") as session:
+        (scores,) = session.run(features)
+
+Importing this package loads neither the WebAssembly runtime nor a reference runtime; that happens
+at the first use of a name that needs it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from tflm_wasm._version import __version__
+
+if TYPE_CHECKING:
+    from tflm_wasm._build import build
+    from tflm_wasm._errors import (
+        AbiError,
+        ArenaTooSmallError,
+        ContractError,
+        EngineMissingError,
+        ExportError,
+        FileError,
+        GuestError,
+        GuestMemoryGrown,
+        GuestStackOverflow,
+        GuestStatusError,
+        GuestTimeout,
+        GuestTrap,
+        ImportsError,
+        InputError,
+        InputTooLargeError,
+        InterpreterError,
+        LimitsError,
+        MalformedModelError,
+        MalformedModuleError,
+        ModelError,
+        ModelLimitError,
+        ModelTooLargeError,
+        ModelVersionError,
+        ModuleError,
+        ModuleTooLargeError,
+        NoModelError,
+        NotAllocatedError,
+        OptionError,
+        OracleCrashed,
+        OracleError,
+        OracleMissing,
+        OracleRefused,
+        ParameterError,
+        ProfileError,
+        ResizeError,
+        SessionClosedError,
+        SessionDeadError,
+        ShapeError,
+        SignatureError,
+        TensorAccessError,
+        TensorIndexError,
+        TensorValueError,
+        TflmWasmError,
+        UnknownFormatError,
+        UnsupportedOpError,
+        UnsupportedTypeError,
+    )
+    from tflm_wasm._interpreter import Interpreter
+    from tflm_wasm._limits import Limits
+    from tflm_wasm._load import load
+    from tflm_wasm._module import Module
+    from tflm_wasm._session import Session
+    from tflm_wasm._tensor import Tensor
+
+# Public name -> private module that defines it, besides the errors.
+_HOMES: Final = {
+    "Interpreter": "_interpreter",
+    "Limits": "_limits",
+    "Module": "_module",
+    "Session": "_session",
+    "Tensor": "_tensor",
+    "build": "_build",
+    "load": "_load",
+}
+
+__all__ = [
+    "AbiError",
+    "ArenaTooSmallError",
+    "ContractError",
+    "EngineMissingError",
+    "ExportError",
+    "FileError",
+    "GuestError",
+    "GuestMemoryGrown",
+    "GuestStackOverflow",
+    "GuestStatusError",
+    "GuestTimeout",
+    "GuestTrap",
+    "ImportsError",
+    "InputError",
+    "InputTooLargeError",
+    "Interpreter",
+    "InterpreterError",
+    "Limits",
+    "LimitsError",
+    "MalformedModelError",
+    "MalformedModuleError",
+    "ModelError",
+    "ModelLimitError",
+    "ModelTooLargeError",
+    "ModelVersionError",
+    "Module",
+    "ModuleError",
+    "ModuleTooLargeError",
+    "NoModelError",
+    "NotAllocatedError",
+    "OptionError",
+    "OracleCrashed",
+    "OracleError",
+    "OracleMissing",
+    "OracleRefused",
+    "ParameterError",
+    "ProfileError",
+    "ResizeError",
+    "Session",
+    "SessionClosedError",
+    "SessionDeadError",
+    "ShapeError",
+    "SignatureError",
+    "Tensor",
+    "TensorAccessError",
+    "TensorIndexError",
+    "TensorValueError",
+    "TflmWasmError",
+    "UnknownFormatError",
+    "UnsupportedOpError",
+    "UnsupportedTypeError",
+    "__version__",
+    "build",
+    "load",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f"tflm_wasm.{_HOMES.get(name, '_errors')}"), name)
+    globals()[name] = value  # so that the next look-up is direct
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

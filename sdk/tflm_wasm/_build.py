@@ -1,0 +1,215 @@
+"""From a .tflite model to a WebAssembly module."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import struct
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+
+import wasmtime
+
+from tflm_wasm import _abi, _runtime
+from tflm_wasm._admission import admit, check_profile
+from tflm_wasm._block import Block
+from tflm_wasm._errors import (
+    ArenaTooSmallError,
+    ContractError,
+    EngineMissingError,
+    InputTooLargeError,
+    ModelError,
+    ModuleTooLargeError,
+)
+from tflm_wasm._files import read_up_to
+from tflm_wasm._guest import Guest
+from tflm_wasm._limits import Limits
+from tflm_wasm._module import Module
+from tflm_wasm._session import load_model
+from tflm_wasm._status import too_large
+from tflm_wasm._version import __version__
+from tflm_wasm._wasm import PAGE_BYTES, MemoryLimits, WasmModule, parse
+from tflm_wasm._wasm_rewrite import rewrite
+
+SECTION = "tflm-wasm"
+_FIRST_ARENA_BYTES = 1024 * 1024
+
+
+def build(
+    model: str | os.PathLike[str] | bytes,
+    *,
+    profile: str = "strict",
+    arena_bytes: int | None = None,
+    engine: bytes | None = None,
+) -> Module:
+    """Put a model and the engine into one module; the same inputs give the same bytes.
+
+    The engine loads the model once in a sandbox, which checks it and says how large its arena is.
+
+    Args:
+        model: Path or content of a .tflite file.
+        profile: "strict" (models to 128 KiB, inputs to 64 KiB) or "extended".
+        arena_bytes: Size of the tensor arena; None takes exactly what the model needs.
+        engine: Another engine than the one in this package.
+
+    Raises:
+        FileError: The model can't be read.
+        ModelError: The engine can't run the model; the subclass says why.
+        ArenaTooSmallError: `arena_bytes` is not enough.
+        ProfileError: There is no such profile.
+        EngineMissingError: The package was installed without its engine.
+    """
+    limits = check_profile(profile)
+    content = _read_model(model, limits["model_bytes"])
+    engine = packaged_engine() if engine is None else engine
+    layout = _Layout(Block.of_bytes(parse(engine).initial_bytes(0, _abi.BLOCK_BYTES)), profile)
+    needed = _measure_arena(engine, layout, content)
+    if arena_bytes is not None and arena_bytes < needed:
+        raise ArenaTooSmallError(
+            f"The model needs an arena of {needed:,} bytes, not {arena_bytes:,}",
+            needed=needed,
+            available=arena_bytes,
+        )
+    scratch = needed if arena_bytes is None else arena_bytes
+    pages = -(-layout.end(len(content), scratch) // PAGE_BYTES)
+    wasm = rewrite(
+        engine,
+        memory=MemoryLimits(pages, pages),
+        segments=[*layout.fields(len(content), scratch), (layout.model_address, content)],
+        custom=(SECTION, _provenance(content, engine, profile)),
+    )
+    return Module(wasm, profile=profile)
+
+
+def packaged_engine() -> bytes:
+    """Return the engine that ships with this package.
+
+    Raises:
+        EngineMissingError: It was not compiled at installation.
+    """
+    file = resources.files("tflm_wasm") / "engine.wasm"
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise EngineMissingError("The package holds no engine.wasm") from error
+
+
+def _read_model(model: str | os.PathLike[str] | bytes, limit: int) -> bytes:
+    if isinstance(model, bytes | bytearray | memoryview):
+        content, size = bytes(model), len(model)
+    else:
+        content = read_up_to(model, limit + 1)
+        size = len(content) if len(content) <= limit else Path(model).stat().st_size
+    if len(content) > limit:
+        raise too_large(size, limit)
+    return content
+
+
+class _Layout:
+    """Where model and arena go in an engine's memory: both aligned, the arena behind the model."""
+
+    def __init__(self, block: Block, profile: str) -> None:
+        self.model_address = _aligned(block["heap_base"])
+        self._features = block.features | _abi.Feature.EMBEDDED_MODEL
+        if profile == "extended":
+            self._features |= _abi.Feature.EXTENDED
+        self._limits = check_profile(profile)
+
+    def end(self, model_bytes: int, scratch_bytes: int) -> int:
+        """Return how many bytes of memory are needed."""
+        return _aligned(self.model_address + model_bytes) + scratch_bytes
+
+    def fields(self, model_bytes: int, scratch_bytes: int) -> list[tuple[int, bytes]]:
+        """Return the static fields of the block that differ from the engine's, as segments."""
+        values = {
+            "features": int(self._features),
+            "model_ptr": self.model_address,
+            "model_size": model_bytes,
+            "scratch_size": scratch_bytes,
+            "max_model_size": self._limits["model_bytes"],
+            "max_input_size": self._limits["input_bytes"],
+        }
+        return [
+            (_abi.FIELDS[name].offset, struct.pack(_abi.FIELDS[name].code, value))
+            for name, value in values.items()
+        ]
+
+
+def _aligned(address: int) -> int:
+    return -(-address // _abi.ALIGNMENT_BYTES) * _abi.ALIGNMENT_BYTES
+
+
+def _measure_arena(engine: bytes, layout: _Layout, model: bytes) -> int:
+    """Return the smallest arena, in bytes, that the engine loads the model into.
+
+    The first try is generous, because an engine that runs out of room for its own tables can only
+    name a lower bound. The last one proves the result.
+    """
+    scratch = _FIRST_ARENA_BYTES
+    while True:
+        try:
+            needed = _try_load(engine, layout, model, scratch)
+            break
+        except ArenaTooSmallError as error:
+            if error.needed <= scratch:
+                raise
+            scratch = max(error.needed, 2 * scratch)
+    if _try_load(engine, layout, model, needed) != needed:
+        raise ContractError("arena_needed depends on scratch_size", rule="init.arena_needed")
+    return needed
+
+
+def _try_load(engine: bytes, layout: _Layout, model: bytes, scratch: int) -> int:
+    """Load the model into a fresh instance with `scratch` bytes of arena; return arena_needed."""
+    limits = Limits()
+    guest = Guest(_compiled_engine(engine), limits)
+    try:
+        guest.grow(layout.end(len(model), scratch))
+    except ModuleTooLargeError as error:
+        raise ArenaTooSmallError(
+            f"The model needs an arena of {scratch:,} bytes; the host allows a memory of "
+            f"{limits.memory_bytes:,}",
+            hint="Make the model's activations smaller, then see `tflm-wasm inspect MODEL`.",
+            needed=scratch,
+            available=limits.memory_bytes,
+        ) from error
+    for address, data in [*layout.fields(len(model), scratch), (layout.model_address, model)]:
+        guest.memory[address : address + len(data)] = memoryview(data)
+    block = Block(guest.memory)
+    try:
+        load_model(guest, block)
+    except InputTooLargeError as error:
+        raise _with_size(error, model) from None
+    return block["arena_needed"]
+
+
+@lru_cache(maxsize=1)
+def _compiled_engine(engine: bytes) -> wasmtime.Module:
+    """Return the engine compiled with a memory that its host can grow."""
+    parsed: WasmModule = admit(engine)
+    growable = rewrite(engine, memory=MemoryLimits(parsed.memories[0].minimum, None))
+    return _runtime.compile_module(growable, parsed, Limits())
+
+
+def _with_size(error: InputTooLargeError, model: bytes) -> InputTooLargeError:
+    """Add how large the inputs are, which the engine does not say."""
+    from tflm_wasm._model import Model
+
+    try:
+        error.size = Model(model).input_bytes
+    except ModelError:
+        return error
+    return error
+
+
+def _provenance(model: bytes, engine: bytes, profile: str) -> bytes:
+    content = {
+        "abi": f"{_abi.ABI_MAJOR}.{_abi.ABI_MINOR}",
+        "engine_sha256": hashlib.sha256(engine).hexdigest(),
+        "model_sha256": hashlib.sha256(model).hexdigest(),
+        "profile": profile,
+        "sdk": __version__,
+    }
+    return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()

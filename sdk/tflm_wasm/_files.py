@@ -1,0 +1,57 @@
+"""Reading a file up to a bound, and writing one as a whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from tflm_wasm._errors import FileError
+
+
+def read_up_to(path: str | os.PathLike[str], limit: int) -> bytes:
+    """Return the first `limit` bytes of a file; a longer file is the caller's to refuse.
+
+    Raises:
+        FileError: It can't be read.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            return file.read(limit)
+    except OSError as error:
+        raise _failed("read", path, error) from error
+
+
+def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
+    """Write a file so that nobody ever sees half of it.
+
+    Raises:
+        FileError: It can't be written; an older file of that name is then untouched.
+    """
+    target = Path(path)
+    temporary: str | None = None
+    try:
+        descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o666 & ~_umask())
+        Path(temporary).replace(target)
+    except OSError as error:
+        if temporary is not None:
+            with suppress(OSError):
+                Path(temporary).unlink()
+        raise _failed("write", path, error) from error
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
+def _failed(verb: str, path: str | os.PathLike[str], error: OSError) -> FileError:
+    reason = error.strerror or str(error)
+    return FileError(f"Could not {verb} '{os.fspath(path)}': {reason}", path=os.fspath(path))

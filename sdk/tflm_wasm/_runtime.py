@@ -1,0 +1,121 @@
+"""The one wasmtime engine of this process, and the clock that stops guests that run too long."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import weakref
+from functools import lru_cache
+from math import ceil
+from typing import Final
+
+import wasmtime
+
+from tflm_wasm._errors import MalformedModuleError, ModuleTooLargeError
+from tflm_wasm._limits import Limits
+from tflm_wasm._wasm import WasmModule
+
+_TICK_S: Final = 0.01
+
+
+class Clock:
+    """Advances the engine's epoch every 10 ms, in one daemon thread, while any guest lives.
+
+    A late tick only ever makes a time limit longer, never shorter.
+    """
+
+    def __init__(self, engine: wasmtime.Engine) -> None:
+        self._engine = engine
+        self._guests: weakref.WeakSet[object] = weakref.WeakSet()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def watch(self, guest: object) -> None:
+        """Keep ticking for as long as `guest` is alive."""
+        with self._lock:
+            self._guests.add(guest)
+            self._start()
+
+    def restart_after_fork(self) -> None:
+        """Threads do not survive a fork: start anew in the child if a guest lives there."""
+        self._lock = threading.Lock()
+        self._thread = None
+        if self._guests:
+            self._start()
+
+    @staticmethod
+    def ticks(time_s: float) -> int:
+        """Return how many ticks take at least `time_s` seconds, wherever in a tick it starts."""
+        return ceil(time_s / _TICK_S) + 1
+
+    def _start(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="tflm-wasm-clock", daemon=True)
+            self._thread.start()
+
+    def _run(self) -> None:
+        while True:
+            time.sleep(_TICK_S)
+            self._engine.increment_epoch()
+            with self._lock:
+                if not self._guests:
+                    self._thread = None
+                    return
+
+
+@lru_cache(maxsize=1)
+def engine() -> wasmtime.Engine:
+    """Return the shared engine: WebAssembly 2.0 and nothing beyond it, with epoch interruption."""
+    config = wasmtime.Config()
+    config.epoch_interruption = True
+    # Compiler threads would not survive a fork, and a model compiles in a moment.
+    config.parallel_compilation = False
+    # Results of these differ between hosts, or they need what a microcontroller lacks.
+    config.wasm_relaxed_simd = False
+    config.wasm_threads = False
+    config.wasm_memory64 = False
+    config.wasm_multi_memory = False
+    config.wasm_tail_call = False
+    config.wasm_exceptions = False
+    config.wasm_function_references = False
+    config.wasm_gc = False
+    return wasmtime.Engine(config)
+
+
+@lru_cache(maxsize=1)
+def clock() -> Clock:
+    """Return the clock of the shared engine."""
+    shared = Clock(engine())
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=shared.restart_after_fork)
+    return shared
+
+
+def compile_module(wasm: bytes, parsed: WasmModule, limits: Limits) -> wasmtime.Module:
+    """Compile a module that the static checks accepted.
+
+    Raises:
+        ModuleTooLargeError: It is over a bound of `limits`.
+        MalformedModuleError: The runtime does not accept it.
+    """
+    for what, size, limit in (
+        ("file", len(wasm), limits.module_bytes),
+        ("code section", parsed.code_bytes, limits.code_bytes),
+        ("memory", parsed.memories[0].minimum_bytes, limits.memory_bytes),
+    ):
+        if size > limit:
+            raise ModuleTooLargeError(
+                f"The module's {what} has {size:,} bytes; the limit is {limit:,}",
+                what=what,
+                size=size,
+                limit=limit,
+                rule="memory.initial" if what == "memory" else "module.size",
+            )
+    try:
+        return wasmtime.Module(engine(), wasm)
+    except wasmtime.WasmtimeError as error:
+        reason = str(error).splitlines()[-1].strip()
+        raise MalformedModuleError(
+            f"The module is not valid: {reason}", rule="module.wasm"
+        ) from error

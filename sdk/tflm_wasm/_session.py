@@ -1,0 +1,222 @@
+"""One running instance of one module."""
+
+from __future__ import annotations
+
+import copy
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tflm_wasm import _abi, _contract, _runtime
+from tflm_wasm._block import Block, Descriptor
+from tflm_wasm._errors import GuestError, InputError, SessionClosedError, SessionDeadError
+from tflm_wasm._guest import Guest
+from tflm_wasm._limits import Limits
+from tflm_wasm._module import Module
+from tflm_wasm._status import call_error, init_error
+from tflm_wasm._tensor import Tensor, view_dtype
+
+
+class Session:
+    """A module with its model loaded, ready to run: for one thread at a time.
+
+    After a trap, a timeout or a broken rule the guest's memory can't be trusted, so the session is
+    dead: `reopen()` starts over. Views of inputs and outputs stay safe to touch even then.
+
+    Args:
+        module: The module.
+        limits: Bounds on memory and running time; the defaults suit the profiles.
+
+    Raises:
+        ModuleError: The module does not instantiate.
+        ModelError, ArenaTooSmallError: Its engine does not accept its model.
+        GuestError: Its init trapped, hung or broke a rule of the ABI.
+    """
+
+    def __init__(self, module: Module, *, limits: Limits | None = None) -> None:
+        self._module = module
+        self._limits = limits or Limits()
+        self._compiled = _runtime.compile_module(module.wasm, module.parsed, self._limits)
+        self._guest: Guest | None = None
+        self._death: Exception | None = None
+        self._closed = False
+        self.reopen()
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closed else "dead" if self._guest is None else "open"
+        return f"<Session {state} {self._module!r}>"
+
+    def reopen(self) -> None:
+        """Start over with a fresh instance, also when the session is closed or dead.
+
+        `inputs` and `outputs` are then new; old views keep the old memory.
+
+        Raises:
+            TflmWasmError: As the constructor.
+        """
+        self._guest = None
+        self._inputs: tuple[Tensor, ...] = ()
+        self._outputs: tuple[Tensor, ...] = ()
+        guest = Guest(self._compiled, self._limits)
+        block = Block(guest.memory)
+        load_model(guest, block)
+        inputs, outputs = _contract.descriptors(block, len(guest.memory))
+        self._inputs = tuple(self._tensor(guest, one, writable=True) for one in inputs)
+        self._outputs = tuple(self._tensor(guest, one, writable=False) for one in outputs)
+        output_bytes = sum(one.bytes for one in outputs)
+        self._fixture = _contract.Fixture(block, output_bytes, len(guest.memory))
+        self._block = block
+        self._guest, self._death, self._closed = guest, None, False
+
+    def _tensor(self, guest: Guest, one: Descriptor, *, writable: bool) -> Tensor:
+        dtype = view_dtype(one.type)
+        view: NDArray[Any] = guest.memory[one.address : one.address + one.bytes].view(dtype)
+        view = view.reshape(one.shape)
+        view.flags.writeable = writable
+        return Tensor(
+            index=one.tensor_index,
+            shape=one.shape,
+            dtype=view.dtype,
+            scale=one.scale,
+            zero_point=one.zero_point,
+            view=view,
+            name_of=self._module.tensor_name,
+        )
+
+    def close(self) -> None:
+        """Free the instance, or do nothing when it is. Views that are still held stay valid."""
+        self._guest = None
+        self._inputs = self._outputs = ()
+        self._closed = True
+
+    @property
+    def module(self) -> Module:
+        """The module that runs here."""
+        return self._module
+
+    @property
+    def inputs(self) -> tuple[Tensor, ...]:
+        """The model's inputs, in the model's order."""
+        self._live_guest()
+        return self._inputs
+
+    @property
+    def outputs(self) -> tuple[Tensor, ...]:
+        """The model's outputs, in the model's order."""
+        self._live_guest()
+        return self._outputs
+
+    @property
+    def arena_used(self) -> int:
+        """Bytes of the tensor arena in use."""
+        return self._field("arena_used")
+
+    @property
+    def arena_needed(self) -> int:
+        """Smallest arena that holds this model, in bytes."""
+        return self._field("arena_needed")
+
+    @property
+    def stateful(self) -> bool:
+        """Whether an invoke depends on earlier ones."""
+        self._live_guest()
+        return _abi.Feature.STATEFUL in self._block.features
+
+    def invoke(self) -> None:
+        """Run the model once, on what the views of the inputs hold.
+
+        Raises:
+            GuestStatusError: The engine says no; the session can be used further.
+            GuestTrap, GuestTimeout, GuestStackOverflow, GuestMemoryGrown, ContractError: The guest
+                misbehaved; the session is dead.
+            SessionClosedError, SessionDeadError: There is no instance to run.
+        """
+        self._call("wasm_invoke")
+
+    def reset(self) -> None:
+        """Return variable tensors and resource variables to their state after opening.
+
+        Raises:
+            TflmWasmError: As `invoke`.
+        """
+        self._call("tflm_wasm_reset")
+
+    def run(self, *arrays: ArrayLike) -> tuple[NDArray[Any], ...]:
+        """Copy the inputs in, run once, and return copies of the outputs.
+
+        Args:
+            arrays: One array for each input, of exactly its shape and dtype.
+
+        Raises:
+            InputError: An array does not fit; nothing was run.
+            TflmWasmError: As `invoke`.
+        """
+        inputs = self.inputs
+        if len(arrays) != len(inputs):
+            raise InputError(f"The model has {len(inputs)} inputs; {len(arrays)} were given")
+        given = [np.asarray(array) for array in arrays]
+        for tensor, array in zip(inputs, given, strict=True):
+            if array.dtype != tensor.dtype or array.shape != tensor.shape:
+                raise InputError(
+                    f"Input '{tensor.name}' is {tensor.dtype} {tensor.shape}, "
+                    f"not {array.dtype} {array.shape}"
+                )
+        for tensor, array in zip(inputs, given, strict=True):
+            tensor.view[...] = array
+        self.invoke()
+        return tuple(tensor.view.copy() for tensor in self._outputs)
+
+    def _call(self, name: str) -> None:
+        """Call into the guest and check what it left: the path of every invoke."""
+        guest, block = self._live_guest(), self._block
+        try:
+            status = _contract.check_status(block, guest.call(name) or 0)
+            if status is _abi.Status.OK and name == "wasm_invoke":
+                self._fixture.check_output(block)
+            self._fixture.check(block)
+        except GuestError as error:
+            # A copy, because the original refers to this frame and so to the guest's memory.
+            self._guest, self._death = None, copy.copy(error)
+            raise
+        if status is not _abi.Status.OK:
+            raise call_error(status, block)
+
+    def _field(self, name: str) -> int:
+        self._live_guest()
+        return self._block[name]
+
+    def _live_guest(self) -> Guest:
+        if self._guest is not None:
+            return self._guest
+        if self._closed:
+            raise SessionClosedError("The session is closed")
+        raise SessionDeadError("The session ended with an earlier failure") from self._death
+
+
+def load_model(guest: Guest, block: Block) -> None:
+    """Run init on the model that the block names, and check what it left.
+
+    Raises:
+        ModelError, ArenaTooSmallError: The engine does not accept the model.
+        GuestError: The guest misbehaved.
+    """
+    before = block.copy()
+    passed = block["model_ptr"], block["model_size"], block["scratch_size"]
+    returned = guest.call("tflm_wasm_init", *passed)
+    status = _contract.check_status(block, returned or 0)
+    if status is not _abi.Status.OK:
+        raise init_error(status, block, passed[2])
+    _contract.check_init(before, block, passed)
