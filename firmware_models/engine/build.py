@@ -2,6 +2,7 @@
 
     python firmware_models/engine/build.py engine.wasm             with every op in ops/
     python firmware_models/engine/build.py engine.wasm add conv_2d with only these
+    python firmware_models/engine/build.py --native engine_native  for this machine, sanitized
 
 Each ``ops/<name>.c`` is one op; the registry, ``ops.def``, is generated from the list of names.
 The compiler is clang from PyPI ``ziglang``. The same sources and the same ziglang give the same
@@ -43,11 +44,14 @@ def write_registry(folder: Path, ops: list[str]) -> None:
     (folder / "ops.def").write_text("".join(f"TW_OP({name})\n" for name in ops))
 
 
-def _zig(*arguments: str) -> None:
-    command = [sys.executable, "-m", "ziglang", *arguments]
+def _run(*command: str) -> None:
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode != 0:
-        raise RuntimeError(f"{' '.join(arguments)}\n{result.stderr}")
+        raise RuntimeError(f"{' '.join(command)}\n{result.stderr}")
+
+
+def _zig(*arguments: str) -> None:
+    _run(sys.executable, "-m", "ziglang", *arguments)
 
 
 def _compile(source: Path, folder: Path) -> Path:
@@ -127,5 +131,29 @@ def build_engine(output: Path, ops: list[str] | None = None) -> None:
     output.write_bytes(_wasm_rewrite.rewrite(linked, memory=memory, segments=segments))
 
 
+def build_native(output: Path, compiler: str = "cc") -> None:
+    """Compile the engine for this machine with ASan and UBSan, around native/engine_native.c.
+
+    Raises:
+        RuntimeError: The compiler failed; the text is its message.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        ops = op_names()
+        write_registry(folder, ops)
+        # tw_abi.c is wasm only: it is made of the control block at address 0.
+        files = [path for path in sources(ops) if path.stem != "tw_abi"]
+        _run(
+            *(compiler, "-std=c11", "-D_DEFAULT_SOURCE", "-O1", "-g", *SEMANTICS, *WARNINGS),
+            *("-fsanitize=address,undefined,float-cast-overflow", "-fno-sanitize-recover=all"),
+            *(f"-I{folder}", f"-I{ROOT / 'abi'}", f"-I{ENGINE}"),
+            *(str(path) for path in [*files, ENGINE / "native" / "engine_native.c"]),
+            *("-o", str(output)),
+        )
+
+
 if __name__ == "__main__":
+    if sys.argv[1] == "--native":
+        build_native(Path(sys.argv[2]))
+        sys.exit()
     build_engine(Path(sys.argv[1]), sys.argv[2:] or None)

@@ -1,0 +1,180 @@
+/* The engine as a native program, for sanitizers: no file or byte of a model may make it misbehave.
+ *
+ *   engine_native run MODEL FRAMES < inputs > outputs   raw bytes of all inputs, then of all outputs
+ *   engine_native truncate MODEL                        every prefix of the model
+ *   engine_native mutate MODEL FIRST COUNT              mutations number FIRST to FIRST + COUNT - 1
+ *
+ * The model and the arena are allocations of their own, exactly as large as they claim to be, so
+ * that AddressSanitizer sees any step outside. `mutate` and `truncate` print how often each status
+ * came, and exit 0 whatever the statuses were. A mutation that runs longer than its alarm ends the
+ * program, its number being the last thing printed. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tw_engine.h"
+
+enum { ARENA_BYTES = 256 * 1024, STATUS_COUNT = 16, SECONDS_PER_CASE = 20 };
+
+typedef struct {
+  uint8_t *data;
+  uint32_t bytes;
+} buffer;
+
+static buffer read_file(const char *path) {
+  FILE *file = fopen(path, "rb");
+  if (file == NULL || fseek(file, 0, SEEK_END) != 0) {
+    perror(path);
+    exit(2);
+  }
+  buffer b = {NULL, (uint32_t)ftell(file)};
+  rewind(file);
+  b.data = malloc(b.bytes);
+  if (b.data == NULL || fread(b.data, 1, b.bytes, file) != b.bytes) exit(2);
+  fclose(file);
+  return b;
+}
+
+/* splitmix64: a mutation is known by its number alone. */
+static uint64_t next(uint64_t *state) {
+  uint64_t z = *state += 0x9E3779B97F4A7C15u;
+  z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
+  z = (z ^ z >> 27) * 0x94D049BB133111EBu;
+  return z ^ z >> 31;
+}
+
+static uint32_t below(uint64_t *state, uint32_t limit) { return (uint32_t)(next(state) % limit); }
+
+static void put_word(uint8_t *data, uint32_t bytes, uint32_t position, uint32_t word) {
+  if (position + 4 <= bytes) memcpy(data + position, &word, 4);
+}
+
+static void mutate_once(uint8_t *data, uint32_t bytes, uint64_t *state) {
+  static const uint32_t words[] = {0,          1,          2,          0xFFFFFFFF, 0x7FFFFFFF,
+                                   0x80000000, 0xFFFF,     0x10000,    0x3F800000, 0x7F800000,
+                                   0x7FC00000, 0x00800000, 0x40000000, 127,        128};
+  /* The tables that describe the graph are mostly near the end of a file, weights before them. */
+  uint32_t from = below(state, 2) ? 0 : bytes - bytes / 8;
+  uint32_t position = from + below(state, bytes - from);
+  switch (below(state, 6)) {
+    case 0: data[position] ^= (uint8_t)(1u << below(state, 8)); break;
+    case 1: data[position] = (uint8_t)next(state); break;
+    case 2: put_word(data, bytes, position & ~3u, words[below(state, 15)]); break;
+    case 3: put_word(data, bytes, position & ~3u, (uint32_t)next(state)); break;
+    case 4: put_word(data, bytes, position & ~3u, below(state, bytes)); break;
+    default: {
+      uint32_t length = 1 + below(state, 16), source = below(state, bytes);
+      if (position + length <= bytes && source + length <= bytes) {
+        memmove(data + position, data + source, length);
+      }
+    }
+  }
+}
+
+static void fill_inputs(const tw_engine *e, uint64_t *state) {
+  for (uint32_t i = 0; i < e->subgraphs[0].input_count; i++) {
+    const tw_tensor *t = tw_engine_input(e, i);
+    for (uint32_t k = 0; k < t->bytes; k++) ((uint8_t *)t->data)[k] = (uint8_t)next(state);
+  }
+}
+
+/* Load a model and, where it loads, run it three times with a reset in between. */
+static tw_status try_model(const uint8_t *model, uint32_t bytes, uint64_t *state) {
+  uint8_t *own = malloc(bytes > 0 ? bytes : 1), *arena = malloc(ARENA_BYTES);
+  if (own == NULL || arena == NULL) exit(2);
+  memcpy(own, model, bytes);
+  memset(arena, 0xA5, ARENA_BYTES);
+  tw_engine *e = malloc(sizeof *e);
+  if (e == NULL) exit(2);
+  tw_status status = tw_engine_init(e, own, bytes, arena, ARENA_BYTES);
+  for (int i = 0; i < 3 && status == TW_OK; i++) {
+    fill_inputs(e, state);
+    status = tw_engine_invoke(e);
+    if (i == 1 && status == TW_OK) status = tw_engine_reset(e);
+  }
+  bool silent_failure = status != TW_OK && e->error_text[0] == 0;
+  if (silent_failure) {
+    fprintf(stderr, "status %d without a text\n", (int)status);
+    abort();
+  }
+  free(e);
+  free(arena);
+  free(own);
+  return status;
+}
+
+static void print_counts(const uint32_t *counts) {
+  for (int i = 0; i < STATUS_COUNT; i++) {
+    if (counts[i] != 0) printf("%d %u\n", -i, (unsigned)counts[i]);
+  }
+}
+
+static void truncate_all(buffer model) {
+  uint32_t counts[STATUS_COUNT] = {0};
+  uint64_t state = 1;
+  for (uint32_t bytes = 0; bytes <= model.bytes; bytes++) {
+    alarm(SECONDS_PER_CASE);
+    counts[-try_model(model.data, bytes, &state)]++;
+  }
+  print_counts(counts);
+}
+
+static void mutate_many(buffer model, uint64_t first, uint64_t count) {
+  uint32_t counts[STATUS_COUNT] = {0};
+  uint8_t *mutant = malloc(model.bytes);
+  if (mutant == NULL) exit(2);
+  for (uint64_t number = first; number < first + count; number++) {
+    alarm(SECONDS_PER_CASE);
+    /* Unbuffered, so that the log's end names the case after a crash. */
+    if (dprintf(2, "%llu\r", (unsigned long long)number) < 0) exit(2);
+    uint64_t state = number * 0xD1342543DE82EF95u;
+    memcpy(mutant, model.data, model.bytes);
+    for (uint32_t i = 1 + below(&state, 4); i > 0; i--) mutate_once(mutant, model.bytes, &state);
+    counts[-try_model(mutant, model.bytes, &state)]++;
+  }
+  free(mutant);
+  print_counts(counts);
+}
+
+static int run(buffer model, long frames) {
+  uint8_t *arena = malloc(4u << 20);
+  tw_engine *e = malloc(sizeof *e);
+  if (arena == NULL || e == NULL) return 2;
+  tw_status status = tw_engine_init(e, model.data, model.bytes, arena, 4u << 20);
+  for (long frame = 0; frame < frames && status == TW_OK; frame++) {
+    for (uint32_t i = 0; i < e->subgraphs[0].input_count; i++) {
+      const tw_tensor *t = tw_engine_input(e, i);
+      if (fread(t->data, 1, t->bytes, stdin) != t->bytes) return 2;
+    }
+    status = tw_engine_invoke(e);
+    for (uint32_t i = 0; i < e->subgraphs[0].output_count && status == TW_OK; i++) {
+      const tw_tensor *t = tw_engine_output(e, i);
+      if (fwrite(t->data, 1, t->bytes, stdout) != t->bytes) return 2;
+    }
+  }
+  if (status != TW_OK) fprintf(stderr, "status %d: %s\n", (int)status, e->error_text);
+  free(e);
+  free(arena);
+  return status == TW_OK ? 0 : 1;
+}
+
+int main(int argc, char **argv) {
+  if (argc < 3) {
+    fprintf(stderr, "usage: %s run|truncate|mutate MODEL [FRAMES | FIRST COUNT]\n", argv[0]);
+    return 2;
+  }
+  buffer model = read_file(argv[2]);
+  int result = 0;
+  if (strcmp(argv[1], "truncate") == 0) {
+    truncate_all(model);
+  } else if (strcmp(argv[1], "mutate") == 0 && argc == 5) {
+    mutate_many(model, strtoull(argv[3], NULL, 10), strtoull(argv[4], NULL, 10));
+  } else if (strcmp(argv[1], "run") == 0 && argc == 4) {
+    result = run(model, strtol(argv[3], NULL, 10));
+  } else {
+    result = 2;
+  }
+  free(model.data);
+  return result;
+}
