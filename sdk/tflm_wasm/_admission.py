@@ -105,6 +105,7 @@ def check_block(block: Block, profile: str, memory_bytes: int) -> None:
         ProfileError: The module needs the extended profile, and `profile` is another.
         NoModelError: No model is embedded.
     """
+    limits = check_profile(profile)
     if block.magic != _abi.MAGIC:
         raise AbiError("The block does not start with TFLW", rule="block.magic")
     if block["abi_major"] != _abi.ABI_MAJOR:
@@ -122,7 +123,6 @@ def check_block(block: Block, profile: str, memory_bytes: int) -> None:
             "The module has the extended profile's larger limits, which must be opted into",
             profile="extended",
         )
-    limits = check_profile(profile)
     if not (
         0 < block["max_model_size"] <= limits["model_bytes"]
         and 0 < block["max_input_size"] <= limits["input_bytes"]

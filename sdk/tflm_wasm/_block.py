@@ -37,7 +37,7 @@ class Block:
     """
 
     def __init__(self, memory: NDArray[np.uint8]) -> None:
-        self._bytes = memory[: _abi.BLOCK_BYTES]
+        self._bytes = memory[: _abi.BLOCK_BYTES].data
 
     @classmethod
     def of_bytes(cls, content: bytes) -> Block:

@@ -70,7 +70,7 @@ class Guest:
         buffer = self._memory.get_buffer_ptr(self._store, size)
         # The array keeps the buffer alive, and the buffer the store.
         buffer._tflm_wasm_owner = self._store  # type: ignore[attr-defined]
-        view: NDArray[np.uint8] = np.frombuffer(buffer, np.uint8)
+        view: NDArray[np.uint8] = np.frombuffer(memoryview(buffer), np.uint8)
         return view
 
     def grow(self, size: int) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cached_property
 from math import prod
 from typing import Any, Final, NamedTuple
@@ -34,13 +35,14 @@ _READ_ERRORS: Final = (
 )
 
 
-class TensorInfo(NamedTuple):
+@dataclass(frozen=True)
+class TensorInfo:
     """One tensor as the file describes it.
 
     Attributes:
         index: Its index in its subgraph.
         name: Its name, may be empty.
-        type: TensorType of the schema.
+        element_type: TensorType of the schema.
         shape: Its dimensions.
         shape_signature: The same, with -1 where the converter left a dimension open.
         scales: float32, one for each slice along `quantized_dimension`, or one, or none.
@@ -52,7 +54,7 @@ class TensorInfo(NamedTuple):
 
     index: int
     name: str
-    type: int
+    element_type: int
     shape: tuple[int, ...]
     shape_signature: tuple[int, ...]
     scales: NDArray[np.float32]
@@ -64,12 +66,12 @@ class TensorInfo(NamedTuple):
     @property
     def type_name(self) -> str:
         """The type's name in the schema, such as INT8."""
-        return ELEMENT_TYPES[self.type][0]
+        return ELEMENT_TYPES[self.element_type][0]
 
     @property
     def scalar_type(self) -> type[np.generic]:
         """NumPy's type of one element; object for resources."""
-        return ELEMENT_TYPES[self.type][1]
+        return ELEMENT_TYPES[self.element_type][1]
 
 
 class Signature(NamedTuple):
@@ -161,7 +163,7 @@ class Model:
         return TensorInfo(
             index=index,
             name=_text(tensor.Name()),
-            type=tensor.Type(),
+            element_type=tensor.Type(),
             shape=shape,
             shape_signature=signature or shape,
             scales=scales,
@@ -179,7 +181,7 @@ class Model:
             MalformedModelError: Its buffer is too small or can't be read.
         """
         info = self.tensor(index, subgraph)
-        dtype = view_dtype(info.type)
+        dtype = view_dtype(info.element_type)
         if info.buffer == 0 or dtype is None:
             return None
         with _reading(f"buffer of tensor {index}"):
@@ -202,7 +204,7 @@ class Model:
         total = 0
         for index in self.inputs:
             info = self.tensor(index)
-            dtype = view_dtype(info.type)
+            dtype = view_dtype(info.element_type)
             total += prod(info.shape) * (dtype.itemsize if dtype is not None else 1)
         return total
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,6 +17,16 @@ from tflm_wasm._limits import Limits
 from tflm_wasm._module import Module
 from tflm_wasm._status import call_error, init_error
 from tflm_wasm._tensor import Tensor, view_dtype
+
+
+class _Instance(NamedTuple):
+    """What exists only while the session lives."""
+
+    guest: Guest
+    block: Block
+    fixture: _contract.Fixture
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
 
 
 class Session:
@@ -39,7 +49,7 @@ class Session:
         self._module = module
         self._limits = limits or Limits()
         self._compiled = _runtime.compile_module(module.wasm, module.parsed, self._limits)
-        self._guest: Guest | None = None
+        self._instance: _Instance | None = None
         self._death: Exception | None = None
         self._closed = False
         self.reopen()
@@ -56,7 +66,7 @@ class Session:
         self.close()
 
     def __repr__(self) -> str:
-        state = "closed" if self._closed else "dead" if self._guest is None else "open"
+        state = "closed" if self._closed else "dead" if self._instance is None else "open"
         return f"<Session {state} {self._module!r}>"
 
     def reopen(self) -> None:
@@ -67,19 +77,20 @@ class Session:
         Raises:
             TflmWasmError: As the constructor.
         """
-        self._guest = None
-        self._inputs: tuple[Tensor, ...] = ()
-        self._outputs: tuple[Tensor, ...] = ()
+        self._instance = None
         guest = Guest(self._compiled, self._limits)
         block = Block(guest.memory)
         load_model(guest, block)
         inputs, outputs = _contract.descriptors(block, len(guest.memory))
-        self._inputs = tuple(self._tensor(guest, one, writable=True) for one in inputs)
-        self._outputs = tuple(self._tensor(guest, one, writable=False) for one in outputs)
         output_bytes = sum(one.bytes for one in outputs)
-        self._fixture = _contract.Fixture(block, output_bytes, len(guest.memory))
-        self._block = block
-        self._guest, self._death, self._closed = guest, None, False
+        self._instance = _Instance(
+            guest=guest,
+            block=block,
+            fixture=_contract.Fixture(block, output_bytes, len(guest.memory)),
+            inputs=tuple(self._tensor(guest, one, writable=True) for one in inputs),
+            outputs=tuple(self._tensor(guest, one, writable=False) for one in outputs),
+        )
+        self._death, self._closed = None, False
 
     def _tensor(self, guest: Guest, one: Descriptor, *, writable: bool) -> Tensor:
         dtype = view_dtype(one.type)
@@ -98,8 +109,7 @@ class Session:
 
     def close(self) -> None:
         """Free the instance, or do nothing when it is. Views that are still held stay valid."""
-        self._guest = None
-        self._inputs = self._outputs = ()
+        self._instance = None
         self._closed = True
 
     @property
@@ -110,30 +120,27 @@ class Session:
     @property
     def inputs(self) -> tuple[Tensor, ...]:
         """The model's inputs, in the model's order."""
-        self._live_guest()
-        return self._inputs
+        return self._live().inputs
 
     @property
     def outputs(self) -> tuple[Tensor, ...]:
         """The model's outputs, in the model's order."""
-        self._live_guest()
-        return self._outputs
+        return self._live().outputs
 
     @property
     def arena_used(self) -> int:
         """Bytes of the tensor arena in use."""
-        return self._field("arena_used")
+        return self._live().block["arena_used"]
 
     @property
     def arena_needed(self) -> int:
         """Smallest arena that holds this model, in bytes."""
-        return self._field("arena_needed")
+        return self._live().block["arena_needed"]
 
     @property
     def stateful(self) -> bool:
         """Whether an invoke depends on earlier ones."""
-        self._live_guest()
-        return _abi.Feature.STATEFUL in self._block.features
+        return _abi.Feature.STATEFUL in self._live().block.features
 
     def invoke(self) -> None:
         """Run the model once, on what the views of the inputs hold.
@@ -164,7 +171,7 @@ class Session:
             InputError: An array does not fit; nothing was run.
             TflmWasmError: As `invoke`.
         """
-        inputs = self.inputs
+        inputs, outputs = self.inputs, self.outputs
         if len(arrays) != len(inputs):
             raise InputError(f"The model has {len(inputs)} inputs; {len(arrays)} were given")
         given = [np.asarray(array) for array in arrays]
@@ -177,30 +184,26 @@ class Session:
         for tensor, array in zip(inputs, given, strict=True):
             tensor.view[...] = array
         self.invoke()
-        return tuple(tensor.view.copy() for tensor in self._outputs)
+        return tuple(tensor.view.copy() for tensor in outputs)
 
     def _call(self, name: str) -> None:
         """Call into the guest and check what it left: the path of every invoke."""
-        guest, block = self._live_guest(), self._block
+        guest, block, fixture, *_ = self._live()
         try:
             status = _contract.check_status(block, guest.call(name) or 0)
             if status is _abi.Status.OK and name == "wasm_invoke":
-                self._fixture.check_output(block)
-            self._fixture.check(block)
+                fixture.check_output(block)
+            fixture.check(block)
         except GuestError as error:
             # A copy, because the original refers to this frame and so to the guest's memory.
-            self._guest, self._death = None, copy.copy(error)
+            self._instance, self._death = None, copy.copy(error)
             raise
         if status is not _abi.Status.OK:
             raise call_error(status, block)
 
-    def _field(self, name: str) -> int:
-        self._live_guest()
-        return self._block[name]
-
-    def _live_guest(self) -> Guest:
-        if self._guest is not None:
-            return self._guest
+    def _live(self) -> _Instance:
+        if self._instance is not None:
+            return self._instance
         if self._closed:
             raise SessionClosedError("The session is closed")
         raise SessionDeadError("The session ended with an earlier failure") from self._death

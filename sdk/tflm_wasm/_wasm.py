@@ -66,7 +66,8 @@ class FuncType(NamedTuple):
         return f"({', '.join(self.params)}) -> ({', '.join(self.results)})"
 
 
-class Export(NamedTuple):
+@dataclass(frozen=True)
+class Export:
     """What an export names: its kind and its index in that kind's index space."""
 
     kind: str
