@@ -262,6 +262,10 @@ def _interpret(
     indices = read(_FUNCTION, Reader.u32)
     if any(index >= len(types) for index in indices):
         raise found[_FUNCTION].fail("function of an unknown type")
+    code = found.get(CODE)
+    code_bytes = code.left if code is not None else 0
+    if (code.u32() if code is not None else 0) != len(indices):
+        raise found[CODE if code is not None else _FUNCTION].fail("functions without a body")
     segments = read(DATA, _segment)
     count = found.get(DATA_COUNT)
     if count is not None and count.u32() != len(segments):
@@ -278,7 +282,7 @@ def _interpret(
         memories=read(MEMORY, _limits),
         segments=segments,
         custom=custom,
-        code_bytes=found[CODE].left if CODE in found else 0,
+        code_bytes=code_bytes,
     )
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 
 from tflm_wasm._errors import MalformedModuleError
 from tflm_wasm._wasm import (
-    CODE,
     CUSTOM,
     DATA,
     DATA_COUNT,
@@ -99,8 +98,8 @@ def _assemble(
     present = {section for section, _ in module.sections}
     for section, payload in module.sections:
         write(section, replaced.get(section, payload) if section != CUSTOM else payload)
-        if section == CODE and DATA in replaced and DATA not in present:
-            write(DATA, replaced[DATA])
+    if DATA in replaced and DATA not in present:
+        write(DATA, replaced[DATA])  # the last of the ordered sections
     if custom is not None:
         name, content = custom
         write(CUSTOM, _counted(name.encode()) + content)

@@ -1,0 +1,100 @@
+"""What `import tflm_wasm` gives, and what it costs."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import subprocess
+import sys
+
+import pytest
+
+import tflm_wasm
+from tflm_wasm import TflmWasmError, _errors
+
+HEAVY = {
+    "ai_edge_litert",
+    "click",
+    "flatbuffers",
+    "numpy",
+    "rich",
+    "tflite",
+    "tflite_micro",
+    "tflite_runtime",
+    "wasmtime",
+}
+NAMES = {"Interpreter", "Limits", "Module", "Session", "Tensor", "__version__", "build", "load"}
+ERRORS = {
+    name: value
+    for name, value in vars(_errors).items()
+    if inspect.isclass(value) and issubclass(value, TflmWasmError)
+}
+
+
+def loaded_after(code: str) -> set[str]:
+    """Return the top-level modules that a fresh interpreter has after `code`."""
+    report = f"{code}\nimport json, sys; print(json.dumps(sorted(sys.modules)))"
+    result = subprocess.run(
+        [sys.executable, "-c", report], capture_output=True, text=True, check=True
+    )
+    return {name.split(".")[0] for name in json.loads(result.stdout)}
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    assert not loaded_after("import tflm_wasm") & HEAVY
+
+
+def test_errors_and_limits_load_nothing_heavy():
+    assert not loaded_after("from tflm_wasm import Limits, TflmWasmError") & HEAVY
+
+
+def test_opening_a_module_loads_no_oracle_and_no_flatbuffer_reader():
+    loaded = loaded_after("from tflm_wasm import Module, Session, build, load")
+    assert "wasmtime" in loaded
+    assert not loaded & (HEAVY - {"numpy", "wasmtime"})
+
+
+def test_the_public_names_are_these():
+    assert set(tflm_wasm.__all__) == NAMES | set(ERRORS)
+    assert dir(tflm_wasm) == tflm_wasm.__all__ == sorted(tflm_wasm.__all__)
+
+
+@pytest.mark.parametrize("name", sorted(NAMES | set(ERRORS)))
+def test_every_public_name_resolves_and_is_documented(name):
+    value = getattr(tflm_wasm, name)
+    assert name == "__version__" or value.__doc__
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        tflm_wasm.nothing  # noqa: B018
+
+
+@pytest.mark.parametrize("error", ERRORS.values(), ids=str)
+def test_every_error_has_a_hint_that_ends_with_something_to_do(error):
+    raised = error("message")
+    assert str(raised) == "message"
+    assert raised.hint.endswith(".")
+    assert raised.__notes__ == [f"Hint: {raised.hint}"]
+
+
+def test_the_tree_drawn_in_the_file_is_the_tree():
+    drawn = {}
+    path: list[str] = []
+    for line in (_errors.__doc__ or "").splitlines():
+        name = line.lstrip("│├└─ ").split(" ")[0]
+        if name not in ERRORS:
+            continue
+        depth = (len(line) - len(line.lstrip("│├└─ "))) // 4
+        path[depth:] = [name]
+        drawn[name] = path[depth - 1] if depth else None
+    real = {
+        name: next((base.__name__ for base in error.__bases__ if base.__name__ in ERRORS), None)
+        for name, error in ERRORS.items()
+    }
+    assert drawn == real
+
+
+def test_an_error_refuses_a_field_it_does_not_have():
+    with pytest.raises(TypeError, match="GuestTrap has no field 'colour'"):
+        tflm_wasm.GuestTrap("x", colour="red")
