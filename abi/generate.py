@@ -175,8 +175,7 @@ def py_tuple(names: list[str]) -> str:
 def py_meaning(abi: Abi) -> list[str]:
     """Return status texts, exports and rules."""
     lines = ["STATUS_DOC: Final = {"]
-    for status in abi["status"]:
-        lines.append(f"    Status.{status['name'].upper()}: {json.dumps(status['doc'])},")
+    lines += [f"    Status.{s['name'].upper()}: {json.dumps(s['doc'])}," for s in abi["status"]]
     lines += ["}", "", "EXPORTS: Final = {"]
     for export in abi["export"]:
         values = [py_tuple(export["params"]), py_tuple(export["results"])]

@@ -149,8 +149,8 @@ EXPORTS: Final = {
 
 # rule id -> what `tflm-wasm check` holds a module against, in order
 RULES: Final = {
-    "module.size": "The module is at most 64 MiB.",
-    "module.wasm": "The bytes are a valid WebAssembly 2.0 module and use no proposal beyond it.",
+    "module.size": "The module and its code section are within the host's limits: 16 MiB and 1 MiB unless the host says otherwise.",
+    "module.wasm": "The bytes are a valid WebAssembly 2.0 module that uses no proposal beyond it; its data segments are at constant addresses.",
     "module.no_start": "The module has no start section: no code runs before the host has read the block.",
     "import.none": "The module imports nothing.",
     "memory.one": "The module defines exactly one memory.",

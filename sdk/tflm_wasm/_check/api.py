@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import subprocess  # noqa: S404 - the child is this package's own worker
+import subprocess
 import sys
 from pathlib import Path
 from typing import Final

@@ -120,7 +120,7 @@ def _tensors(sandbox: Sandbox) -> tuple[list[Descriptor], list[Descriptor]]:
     inputs, outputs = tensors(block)
     for tensor in (*inputs, *outputs):
         end = tensor.address + tensor.bytes
-        inside = BLOCK_BYTES <= tensor.address and end <= sandbox.size
+        inside = tensor.address >= BLOCK_BYTES and end <= sandbox.size
         detail = f"[{tensor.address}, {end}), memory has {sandbox.size:,} bytes"
         sandbox.ledger.hold("descriptor.memory", ok=inside, detail=detail)
     return inputs, outputs

@@ -31,7 +31,7 @@ def _refuses_to_run(bench: Bench, sandbox: Sandbox, when: str) -> None:
 
 
 def bad_model_sizes(bench: Bench) -> None:
-    """init refuses sizes that no model may have."""
+    """Init refuses sizes that no model may have."""
     sandbox = bench.sandbox()
     start = bench.model_ptr
     for size in (0, bench.static["max_model_size"] + 1, ADDRESSES - 1):
@@ -41,7 +41,7 @@ def bad_model_sizes(bench: Bench) -> None:
 
 
 def bad_pointers(bench: Bench) -> None:
-    """init refuses a model or an arena that is not wholly in memory."""
+    """Init refuses a model or an arena that is not wholly in memory."""
     sandbox = bench.sandbox()
     # A module without a model gets 32 bytes of whatever is there: they are not looked at yet.
     size = bench.model_size or 32
@@ -58,7 +58,7 @@ def bad_pointers(bench: Bench) -> None:
 
 
 def accepts_model(bench: Bench) -> None:
-    """init loads the model and says where everything is."""
+    """Init loads the model and says where everything is."""
     if bench.model is not None:
         _find_scratch(bench)
     sandbox = bench.loaded()
@@ -101,9 +101,11 @@ def _check_tensors(bench: Bench, sandbox: Sandbox, block: Block) -> None:
         hold("descriptor.shape", ok=not error, detail=f"descriptor {slot}: {error}")
         end = tensor.address + tensor.bytes
         detail = f"descriptor {slot}: [{tensor.address}, {end}), memory has {sandbox.size:,} bytes"
-        hold("descriptor.memory", ok=lowest <= tensor.address and end <= sandbox.size, detail=detail)
+        hold(
+            "descriptor.memory", ok=lowest <= tensor.address and end <= sandbox.size, detail=detail
+        )
     start, cap = block["output_ptr"] % ADDRESSES, block["output_cap"]
-    inside = cap >= 0 and BLOCK_BYTES <= start and start + cap <= sandbox.size
+    inside = cap >= 0 and start >= BLOCK_BYTES and start + cap <= sandbox.size
     hold("output.range", ok=inside, detail=f"init: {cap} bytes at {start}")
     sizes = sum(t.bytes for t in inputs), sum(t.bytes for t in outputs)
     found = block["input_size"], cap
@@ -151,5 +153,3 @@ def hostile_models(bench: Bench) -> None:
             sandbox.call(INVOKE)
         else:
             _refuses_to_run(bench, sandbox, "after an init that failed")
-
-

@@ -176,7 +176,7 @@ def _check_features(block: Block, profile: str, *, uses_simd: bool, ledger: Ledg
     said = Feature.SIMD in features or not uses_simd
     ledger.note("block.features", ok=said, detail="SIMD128 is used, the `simd` bit is not set")
     extended = Feature.EXTENDED in features
-    detail = 'the module is extended, the host asked for the strict profile'
+    detail = "the module is extended, the host asked for the strict profile"
     ledger.note("block.profile", ok=not extended or profile == "extended", detail=detail)
     own = PROFILES["extended" if extended else "strict"]
     for name, limit in (

@@ -57,9 +57,7 @@ class Runs:
             self.bench.ledger.hold("output.size", ok=right, detail=detail)
             self.expected.append(found)
 
-    def _accepted(
-        self, sandbox: Sandbox, status: int, fine: tuple[Status, ...], what: str
-    ) -> None:
+    def _accepted(self, sandbox: Sandbox, status: int, fine: tuple[Status, ...], what: str) -> None:
         detail = f"{what}: {status_name(status)}: {sandbox.block().error_text}"
         self.bench.ledger.hold("invoke.accepts", ok=status in fine, detail=detail)
 

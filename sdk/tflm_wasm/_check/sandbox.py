@@ -96,7 +96,7 @@ class Sandbox:
 
     def init(self, model: int, size: int, scratch: int) -> int:
         """Call init; the arguments are unsigned 32-bit numbers. Return the status."""
-        inside = BLOCK_BYTES <= model and model + size <= self.size
+        inside = model >= BLOCK_BYTES and model + size <= self.size
         read_only = (model, model + size) if inside else (0, 0)
         arena = place_arena(self.block()["heap_base"], model, size, scratch)
         arguments = [_signed(value) for value in (model, size, scratch)]
@@ -133,7 +133,8 @@ class Sandbox:
             detail = f"returned {returned}, status holds {status}"
             self._hold("status.field", name, detail, ok=returned == status)
         self._check_status(name, status, after)
-        if status == Status.OK and name in (INVOKE, START):
+        # Success without a model is for `order.state` to find.
+        if status == Status.OK and name in (INVOKE, START) and after["arena_ptr"] != 0:
             self._check_output(name, before, after)
         self._check_block(name, before, after, writes)
         self._check_memory(name, memory, read_only, own)
@@ -175,7 +176,7 @@ class Sandbox:
 
     def _check_output(self, name: str, before: Block, after: Block) -> None:
         start, size = after["output_ptr"] % ADDRESSES, after["output_size"]
-        inside = size >= 0 and BLOCK_BYTES <= start and start + size <= self.size
+        inside = size >= 0 and start >= BLOCK_BYTES and start + size <= self.size
         detail = f"{size} bytes at {start}, memory has {self.size:,}"
         self._hold("output.range", name, detail, ok=inside)
         # _start may have loaded the model just now, and written output_cap then.
@@ -200,8 +201,11 @@ class Sandbox:
         self._hold("block.reserved", when, detail, ok=not dirty)
 
     def _check_memory(
-        self, name: str, before: np.ndarray[tuple[int, ...], np.dtype[np.uint8]],
-        read_only: Range, own: list[Range],
+        self,
+        name: str,
+        before: np.ndarray[tuple[int, ...], np.dtype[np.uint8]],
+        read_only: Range,
+        own: list[Range],
     ) -> None:
         now = self._guest.memory
         low, high = read_only
