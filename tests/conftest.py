@@ -1,31 +1,9 @@
-"""What every test may use."""
+"""Settings that every test shares."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from hypothesis import settings
 
-import pytest
-
-SHARED_MODELS = Path(__file__).parents[1].parent / "shared" / "models"
-
-
-@pytest.fixture
-def shared_model():
-    """Return a function from a file name in ../shared/models to its path, or skip."""
-
-    def find(name: str) -> Path:
-        path = SHARED_MODELS / name
-        if not path.exists():
-            pytest.skip(f"{name} is missing: put it into ../shared/models beside the checkout")
-        return path
-
-    return find
-
-
-@pytest.fixture(scope="session")
-def wake_word_model() -> Path:
-    """Return the path of okay_nabu.tflite from the pymicro-wakeword package."""
-    package = pytest.importorskip(
-        "pymicro_wakeword", reason='needs pymicro-wakeword: pip install "tflm-wasm[demo]"'
-    )
-    return Path(package.__file__).parent / "models" / "okay_nabu.tflite"
+# The same examples on every run, and a line to paste that replays a failure.
+settings.register_profile("project", derandomize=True, print_blob=True, deadline=None)
+settings.load_profile("project")

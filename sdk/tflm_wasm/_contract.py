@@ -128,12 +128,15 @@ class Fixture:
 
     Args:
         block: The block of the guest.
-        output_bytes: Bytes of all outputs together.
+        outputs: The checked descriptors of its outputs.
         memory_bytes: Size of linear memory.
     """
 
-    def __init__(self, block: Block, output_bytes: int, memory_bytes: int) -> None:
-        self._output_bytes = output_bytes
+    def __init__(self, block: Block, outputs: list[Descriptor], memory_bytes: int) -> None:
+        self._output_bytes = sum(one.bytes for one in outputs)
+        # Several outputs need not follow each other in memory: then only the first is at the
+        # output pointer, and the descriptors say where the others are.
+        self._first_bytes = outputs[0].bytes if len(outputs) > 1 else None
         self._memory_bytes = memory_bytes
         self._content = block.copy()
         self._spans = [(a, b, self._content[a:b]) for a, b in _FIXED]
@@ -145,7 +148,8 @@ class Fixture:
             ContractError: It is not inside memory, or not what the tensors say.
         """
         start, size = block["output_ptr"] & 0xFFFF_FFFF, block["output_size"]
-        if size < 0 or start < _abi.BLOCK_BYTES or start + size > self._memory_bytes:
+        end = start + (size if self._first_bytes is None else self._first_bytes)
+        if size < 0 or start < _abi.BLOCK_BYTES or end > self._memory_bytes:
             raise ContractError(
                 f"Output [{start}, {start + size}) is not inside memory", rule="output.range"
             )

@@ -82,11 +82,10 @@ class Session:
         block = Block(guest.memory)
         load_model(guest, block)
         inputs, outputs = _contract.descriptors(block, len(guest.memory))
-        output_bytes = sum(one.bytes for one in outputs)
         self._instance = _Instance(
             guest=guest,
             block=block,
-            fixture=_contract.Fixture(block, output_bytes, len(guest.memory)),
+            fixture=_contract.Fixture(block, outputs, len(guest.memory)),
             inputs=tuple(self._tensor(guest, one, writable=True) for one in inputs),
             outputs=tuple(self._tensor(guest, one, writable=False) for one in outputs),
         )
