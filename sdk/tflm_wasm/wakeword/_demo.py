@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
@@ -23,6 +24,7 @@ Compare: TypeAlias = Callable[[str, Sequence[Hearing]], Comparison]
 
 SPEECH = Path(__file__).resolve().parents[3] / "firmware_models" / "speech"
 PLOTTED = "okay_nabu"
+SHORT = {REFERENCE: "TFLM", "tflite_runtime": "tflite-\nruntime"}
 
 
 def run(console: Console, folder: Path = SPEECH, *, compare: Compare = compare) -> list[str]:
@@ -126,10 +128,11 @@ def _times(hearing: Hearing) -> str:
 
 
 def _detections(hearings: dict[str, list[Hearing]], clips: Sequence[Clip]) -> Table:
-    table = Table(title="\nWhat each model heard: peak of the mean probability, and when it fired")
-    table.add_column("file")
+    title = "\nWhat each model heard: peak of the mean probability, and when it fired"
+    table = Table(title=title, box=SIMPLE_HEAD)
+    table.add_column("file", no_wrap=True)
     for name, heard in hearings.items():
-        table.add_column(f"{name}\ncutoff {heard[0].word.cutoff}", justify="right")
+        table.add_column(f"{name}\n> {heard[0].word.cutoff}", justify="right")
     for row, clip in enumerate(clips):
         cells = []
         for heard in hearings.values():
@@ -148,14 +151,13 @@ def _detections(hearings: dict[str, list[Hearing]], clips: Sequence[Clip]) -> Ta
 def _equality(
     hearings: dict[str, list[Hearing]], comparisons: dict[str, list[Comparison]]
 ) -> Table:
-    table = Table(
-        title="\nFrames with equal bytes, and the median time of a frame: set, invoke, get"
-    )
-    table.add_column("model")
+    title = "\nFrames with equal bytes, and the median time of a frame: set, invoke, get"
+    table = Table(title=title, box=SIMPLE_HEAD)
+    table.add_column("model", no_wrap=True)
     table.add_column("frames", justify="right")
     for oracle in ORACLES:
-        table.add_column(f"equal to\n{oracle}", justify="right")
-    for runner in ("this module", *ORACLES):
+        table.add_column(f"equal to\n{SHORT[oracle]}", justify="right")
+    for runner in ("this\nmodule", *SHORT.values()):
         table.add_column(f"{runner}\nµs", justify="right")
     for name, heard in hearings.items():
         ours = np.median(np.concatenate([hearing.frame_us for hearing in heard]))
