@@ -1,0 +1,152 @@
+#include "tw_conv.h"
+
+/* CONV_2D: filters [channels, height, width, depth]. A depth that divides the input's makes groups:
+ * an output channel then sees only the input channels of its group. */
+
+enum {
+  OPTION_PADDING = 0,
+  OPTION_STRIDE_W = 1,
+  OPTION_STRIDE_H = 2,
+  OPTION_ACTIVATION = 3,
+  OPTION_DILATION_W = 4,
+  OPTION_DILATION_H = 5,
+  OPTION_BIAS_TYPE = 6,
+};
+
+typedef struct {
+  tw_window window;
+  union {
+    tw_requant q;
+    tw_range_f32 range;
+  };
+} conv;
+
+static tw_status prepare_shapes(tw_engine *e, tw_node *node, tw_fb_table options, conv *c) {
+  const tw_tensor *input = tw_input(e, node, 0), *filter = tw_input(e, node, 1),
+                  *output = tw_output(e, node, 0);
+  tw_fb *fb = &e->fb;
+  TW_VERIFY(e, filter->rank == 4, TW_E_SHAPE, "filter of rank %u", filter->rank);
+  const tw_window_options window = {
+      .padding = (int8_t)tw_fb_u8(fb, options, OPTION_PADDING, TW_PADDING_SAME),
+      .height = filter->dims[1],
+      .width = filter->dims[2],
+      .stride_h = tw_fb_i32(fb, options, OPTION_STRIDE_H, 0),
+      .stride_w = tw_fb_i32(fb, options, OPTION_STRIDE_W, 0),
+      .dilation_h = tw_fb_i32(fb, options, OPTION_DILATION_H, 1),
+      .dilation_w = tw_fb_i32(fb, options, OPTION_DILATION_W, 1),
+  };
+  TW_TRY(tw_window_prepare(e, &window, input, output, &c->window));
+  int32_t depth = filter->dims[3], channels = output->dims[3];
+  TW_VERIFY(e, filter->dims[0] == channels && depth > 0 && input->dims[3] >= depth &&
+                   input->dims[3] % depth == 0 && channels % (input->dims[3] / depth) == 0,
+            TW_E_SHAPE, "%d filters of depth %d for %d to %d channels", (int)filter->dims[0],
+            (int)depth, (int)input->dims[3], (int)channels);
+  return TW_OK;
+}
+
+static tw_status prepare(tw_engine *e, tw_node *node) {
+  TW_TRY(tw_expect(e, node, 2, 3, 1));
+  tw_fb_table options;
+  int32_t activation;
+  conv *c = node->data = tw_alloc(e, sizeof *c);
+  if (c == NULL) return TW_E_ARENA;
+  TW_TRY(tw_options(e, node, TW_OPTIONS_CONV_2D, &options));
+  TW_TRY(tw_fused_activation(e, options, OPTION_ACTIVATION, &activation));
+  TW_TRY(prepare_shapes(e, node, options, c));
+  int32_t channels = tw_output(e, node, 0)->dims[3];
+  TW_TRY(tw_conv_types(e, node, channels));
+  if (tw_input(e, node, 0)->type == TW_FLOAT32) {
+    tw_activation_range_f32(activation, &c->range.low, &c->range.high);
+    return TW_OK;
+  }
+  int32_t bias_type = tw_fb_u8(&e->fb, options, OPTION_BIAS_TYPE, TW_FLOAT32);
+  return tw_requant_prepare(e, node, channels, activation, bias_type, false, &c->q);
+}
+
+/* Where the products of one output channel start, and how they run on from there. */
+typedef struct {
+  int32_t depth;    /* of a filter */
+  int32_t channels; /* of the output */
+  int32_t x, w;     /* elements of input and filter under the first tap */
+  int32_t w_row_step;
+} span;
+
+static span channel_span(const tw_pixel *p, int32_t channel) {
+  const int32_t *filter = p->filter->dims;
+  span s = {.depth = filter[3], .channels = filter[0], .w_row_step = p->tap_row_step * filter[3]};
+  int32_t groups = p->input->dims[3] / s.depth;
+  s.x = p->first + (groups == 1 ? 0 : channel / (s.channels / groups) * s.depth);
+  s.w = (channel * filter[1] * filter[2] + p->first_tap) * s.depth;
+  return s;
+}
+
+static void pixel_i8(const tw_pixel *p) {
+  const tw_requant *q = &((const conv *)p->data)->q;
+  const int8_t *input = p->input->data, *filter = p->filter->data;
+  int8_t *out = (int8_t *)p->output->data + p->out;
+  for (int32_t c = 0; c < p->filter->dims[0]; c++) {
+    span s = channel_span(p, c);
+    int32_t sum = 0;
+    for (int32_t y = 0; y < p->rows; y++) {
+      for (int32_t x = 0; x < p->columns; x++) {
+        const int8_t *a = input + s.x + y * p->row_step + x * p->column_step;
+        const int8_t *b = filter + s.w + y * s.w_row_step + x * s.depth;
+        for (int32_t i = 0; i < s.depth; i++) sum += b[i] * (a[i] - q->input_zero_point);
+      }
+    }
+    if (p->bias != NULL) sum += ((const int32_t *)p->bias->data)[c];
+    int32_t scaled = tw_requant_i32(q, sum, c) + q->output_zero_point;
+    out[c] = (int8_t)tw_clamp(scaled, q->low, q->high);
+  }
+}
+
+/* As in TFLM the zero points of int16 count as 0, whatever the model says. */
+static void pixel_i16(const tw_pixel *p) {
+  const tw_requant *q = &((const conv *)p->data)->q;
+  const int16_t *input = p->input->data;
+  const int8_t *filter = p->filter->data;
+  int16_t *out = (int16_t *)p->output->data + p->out;
+  for (int32_t c = 0; c < p->filter->dims[0]; c++) {
+    span s = channel_span(p, c);
+    int64_t sum = 0;
+    for (int32_t y = 0; y < p->rows; y++) {
+      for (int32_t x = 0; x < p->columns; x++) {
+        const int16_t *a = input + s.x + y * p->row_step + x * p->column_step;
+        const int8_t *b = filter + s.w + y * s.w_row_step + x * s.depth;
+        for (int32_t i = 0; i < s.depth; i++) sum += b[i] * a[i];
+      }
+    }
+    int32_t scaled = tw_requant_i64(q, tw_add_bias(sum, p->bias, c), c);
+    out[c] = (int16_t)tw_clamp(scaled, q->low, q->high);
+  }
+}
+
+static void pixel_f32(const tw_pixel *p) {
+  const float *input = p->input->data, *filter = p->filter->data;
+  float *out = (float *)p->output->data + p->out;
+  for (int32_t c = 0; c < p->filter->dims[0]; c++) {
+    span s = channel_span(p, c);
+    float sum = 0.0f;
+    for (int32_t y = 0; y < p->rows; y++) {
+      for (int32_t x = 0; x < p->columns; x++) {
+        const float *a = input + s.x + y * p->row_step + x * p->column_step;
+        const float *b = filter + s.w + y * s.w_row_step + x * s.depth;
+        for (int32_t i = 0; i < s.depth; i++) sum += a[i] * b[i];
+      }
+    }
+    sum += p->bias != NULL ? ((const float *)p->bias->data)[c] : 0.0f;
+    out[c] = tw_clamp_f32(sum, ((const conv *)p->data)->range);
+  }
+}
+
+static int eval(tw_engine *e, tw_node *node) {
+  const tw_window *window = &((const conv *)node->data)->window;
+  switch (tw_input(e, node, 0)->type) {
+    case TW_INT8: tw_window_slide(e, node, window, pixel_i8); break;
+    case TW_INT16: tw_window_slide(e, node, window, pixel_i16); break;
+    default: tw_window_slide(e, node, window, pixel_f32); break;
+  }
+  return TW_OK;
+}
+
+const tw_op tw_op_conv_2d = {3, prepare, eval};

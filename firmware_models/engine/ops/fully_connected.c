@@ -1,0 +1,105 @@
+#include "tw_conv.h"
+
+/* FULLY_CONNECTED: each row of the input, [batches, depth], times each row of the weights,
+ * [channels, depth], plus the channel's bias. */
+
+enum { OPTION_ACTIVATION = 0, OPTION_WEIGHTS_FORMAT = 1, OPTION_BIAS_TYPE = 4 };
+
+static tw_status prepare(tw_engine *e, tw_node *node) {
+  TW_TRY(tw_expect(e, node, 2, 3, 1));
+  const tw_tensor *input = tw_input(e, node, 0), *weights = tw_input(e, node, 1),
+                  *output = tw_output(e, node, 0);
+  tw_fb_table options;
+  int32_t activation;
+  TW_TRY(tw_options(e, node, TW_OPTIONS_FULLY_CONNECTED, &options));
+  TW_TRY(tw_fused_activation(e, options, OPTION_ACTIVATION, &activation));
+  TW_VERIFY(e, tw_fb_u8(&e->fb, options, OPTION_WEIGHTS_FORMAT, 0) == 0, TW_E_PARAM,
+            "shuffled weights");
+  TW_VERIFY(e, weights->rank == 2 && output->rank >= 1, TW_E_SHAPE, "weights of rank %u",
+            weights->rank);
+  int32_t channels = weights->dims[0], depth = weights->dims[1];
+  TW_VERIFY(e, depth > 0 && channels == tw_dim(output, -1), TW_E_SHAPE,
+            "%d x %d weights for %d outputs", (int)channels, (int)depth, (int)tw_dim(output, -1));
+  uint64_t batches = tw_elements(output) / (uint32_t)channels;
+  TW_VERIFY(e, tw_elements(input) == batches * (uint32_t)depth, TW_E_SHAPE,
+            "%u inputs to %u outputs", (unsigned)tw_elements(input),
+            (unsigned)tw_elements(output));
+  TW_TRY(tw_conv_types(e, node, channels));
+
+  if (input->type == TW_FLOAT32) {
+    tw_range_f32 *range = node->data = tw_alloc(e, sizeof *range);
+    if (range == NULL) return TW_E_ARENA;
+    tw_activation_range_f32(activation, &range->low, &range->high);
+    return TW_OK;
+  }
+  tw_requant *q = node->data = tw_alloc(e, sizeof *q);
+  if (q == NULL) return TW_E_ARENA;
+  int32_t bias_type = tw_fb_u8(&e->fb, options, OPTION_BIAS_TYPE, TW_FLOAT32);
+  return tw_requant_prepare(e, node, channels, activation, bias_type, true, q);
+}
+
+static void row_i8(const tw_requant *q, const int8_t *x, const tw_tensor *weights,
+                   const tw_tensor *bias, int8_t *out) {
+  const int32_t channels = weights->dims[0], depth = weights->dims[1];
+  const int8_t *w = weights->data;
+  for (int32_t c = 0; c < channels; c++, w += depth) {
+    int32_t sum = 0;
+    for (int32_t i = 0; i < depth; i++) {
+      sum += (w[i] - q->filter_zero_point) * (x[i] - q->input_zero_point);
+    }
+    if (bias != NULL) sum += ((const int32_t *)bias->data)[c];
+    int32_t scaled = tw_requant_i32(q, sum, c) + q->output_zero_point;
+    out[c] = (int8_t)tw_clamp(scaled, q->low, q->high);
+  }
+}
+
+static void row_i16(const tw_requant *q, const int16_t *x, const tw_tensor *weights,
+                    const tw_tensor *bias, int16_t *out) {
+  const int32_t channels = weights->dims[0], depth = weights->dims[1];
+  const int8_t *w = weights->data;
+  for (int32_t c = 0; c < channels; c++, w += depth) {
+    int64_t sum = 0;
+    for (int32_t i = 0; i < depth; i++) {
+      sum += (w[i] - q->filter_zero_point) * (x[i] - q->input_zero_point);
+    }
+    int32_t scaled = tw_requant_i64(q, tw_add_bias(sum, bias, c), c) + q->output_zero_point;
+    out[c] = (int16_t)tw_clamp(scaled, q->low, q->high);
+  }
+}
+
+static void row_f32(tw_range_f32 range, const float *x, const tw_tensor *weights,
+                    const tw_tensor *bias, float *out) {
+  const int32_t channels = weights->dims[0], depth = weights->dims[1];
+  const float *w = weights->data;
+  for (int32_t c = 0; c < channels; c++, w += depth) {
+    float sum = 0.0f;
+    for (int32_t i = 0; i < depth; i++) sum += x[i] * w[i];
+    out[c] = tw_clamp_f32(sum + (bias != NULL ? ((const float *)bias->data)[c] : 0.0f), range);
+  }
+}
+
+static int eval(tw_engine *e, tw_node *node) {
+  const tw_tensor *input = tw_input(e, node, 0), *weights = tw_input(e, node, 1),
+                  *bias = tw_input(e, node, 2), *output = tw_output(e, node, 0);
+  const uint32_t channels = (uint32_t)weights->dims[0], depth = (uint32_t)weights->dims[1];
+  const uint32_t batches = tw_elements(output) / channels;
+  for (uint32_t b = 0; b < batches; b++) {
+    uint32_t x = b * depth, out = b * channels;
+    switch (input->type) {
+      case TW_INT8:
+        row_i8(node->data, (int8_t *)input->data + x, weights, bias, (int8_t *)output->data + out);
+        break;
+      case TW_INT16:
+        row_i16(node->data, (int16_t *)input->data + x, weights, bias,
+                (int16_t *)output->data + out);
+        break;
+      default:
+        row_f32(*(tw_range_f32 *)node->data, (float *)input->data + x, weights, bias,
+                (float *)output->data + out);
+        break;
+    }
+  }
+  return TW_OK;
+}
+
+const tw_op tw_op_fully_connected = {9, prepare, eval};
