@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from tflm_wasm._admission import check_profile
 from tflm_wasm._check.report import CheckReport, Ledger
@@ -17,6 +17,7 @@ from tflm_wasm._limits import Limits
 # The whole check may take this many times the limit of one call, and compiling with it.
 _CALLS: Final = 20
 _COMPILE_S: Final = 60.0
+_WORKER: Final = ("-m", "tflm_wasm._check.worker")
 
 
 def check(
@@ -50,38 +51,47 @@ def check(
     head |= {"model": None if model is None else len(model)}
     request = json.dumps(head).encode() + b"\n" + bytes(module) + (model or b"")
     ledger = Ledger()
-    died = _run_worker(request, _CALLS * limits.time_s + _COMPILE_S, ledger)
-    if died:
-        compiled = "module.compile" in ledger.outcomes
-        late = "call.time" if died.startswith("no answer") else "call.trap"
-        ledger.note(late if compiled else "module.compile", ok=False, detail=died)
+    death = _run_worker(request, _CALLS * limits.time_s + _COMPILE_S, ledger)
+    if death is not None:
+        rule = "call.time" if death.late else "call.trap"
+        if "module.compile" not in ledger.outcomes:
+            rule = "module.compile"
+        ledger.note(rule, ok=False, detail=death.detail)
     return ledger.report(hashlib.sha256(module).hexdigest(), profile)
 
 
-def _run_worker(request: bytes, timeout_s: float, ledger: Ledger) -> str:
-    """Fill the ledger with what the worker says; return how it died, empty when it did not."""
+class _Death(NamedTuple):
+    """How a worker ended that did not end by itself."""
+
+    late: bool
+    detail: str
+
+
+def _run_worker(request: bytes, timeout_s: float, ledger: Ledger) -> _Death | None:
+    """Fill the ledger with what the worker says; return how it died, None when it did not."""
     package = str(Path(__file__).resolve().parents[2])
     path = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
-    command = [sys.executable, "-m", "tflm_wasm._check.worker"]
     worker = subprocess.Popen(  # noqa: S603 - a fixed command
-        command,
+        [sys.executable, *_WORKER],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         env={**os.environ, "PYTHONPATH": path},
     )
-    died = ""
+    late = False
     with worker:
         try:
             output, _ = worker.communicate(request, timeout=timeout_s)
         except subprocess.TimeoutExpired:
             worker.kill()
             output, _ = worker.communicate()
-            died = f"no answer from the checking process after {timeout_s:g} s"
+            late = True
     lines = output.split(b"\n")
     for line in lines[:-1]:
         outcome = json.loads(line)
         if outcome == "done":
-            return ""
+            return None
         ledger.record(*outcome)
-    return died or f"the checking process died, exit code {worker.returncode}"
+    if late:
+        return _Death(late, f"no answer from the checking process after {timeout_s:g} s")
+    return _Death(late, f"the checking process died, exit code {worker.returncode}")

@@ -1,0 +1,176 @@
+"""The checker names the rule that a module breaks, and survives whatever it is given."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import random
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tflm_wasm import _abi
+from tflm_wasm._check import CheckReport, api, check
+from tflm_wasm._check.report import Ledger
+from tflm_wasm._check.run import run
+from tflm_wasm._errors import LimitsError, ProfileError
+from tflm_wasm._limits import Limits
+
+ROOT = Path(__file__).resolve().parents[1]
+LIMITS = Limits(time_s=0.5)
+MUTATIONS = 600
+
+
+def _load_guests():
+    path = ROOT / "abi" / "conformance" / "guests.py"
+    spec = importlib.util.spec_from_file_location("conformance_guests", path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return {guest.name: guest for guest in module.load()}
+
+
+GUESTS = _load_guests()
+BREAKING = [guest for guest in GUESTS.values() if guest.rule]
+CONFORMING = [guest for guest in GUESTS.values() if not guest.rule]
+NEGATE = GUESTS["negate"].wasm()
+
+
+def check_here(wasm, *, profile="strict", model=None, limits=LIMITS) -> CheckReport:
+    """Check in this process, which is faster than `check`."""
+    return run(wasm, profile=profile, limits=limits, model=model)
+
+
+@pytest.mark.parametrize("guest", BREAKING, ids=lambda guest: guest.name)
+def test_a_broken_rule_is_named_and_no_other(guest):
+    report = check_here(guest.wasm(), profile=guest.profile)
+    assert report.broken == (guest.rule,), str(report)
+    assert not report.passed
+
+
+@pytest.mark.parametrize("guest", CONFORMING, ids=lambda guest: guest.name)
+def test_a_conforming_module_passes(guest):
+    report = check_here(guest.wasm(), profile=guest.profile)
+    assert report.broken == (), str(report)
+    assert report.passed
+    assert report.complete == (guest.name != "model_from_the_host")
+
+
+def test_a_module_without_a_model_is_checked_whole_with_one_given():
+    wasm = GUESTS["model_from_the_host"].wasm()
+    assert check_here(wasm, model=b"NEG1").complete
+    assert check_here(wasm, model=b"NEG1").passed
+    assert check_here(wasm, model=b"NOPE").broken == ("init.accepts",)
+
+
+def test_every_rule_is_broken_by_a_guest_or_a_test():
+    elsewhere = {"module.size", "module.compile"}  # the next two tests
+    assert {guest.rule for guest in BREAKING} | elsewhere == set(_abi.RULES)
+
+
+def test_a_module_over_the_hosts_limits_is_not_looked_at():
+    for limits in (Limits(module_bytes=len(NEGATE) - 1), Limits(code_bytes=100)):
+        assert check_here(NEGATE, limits=limits).broken == ("module.size",)
+
+
+def test_a_module_that_compiles_for_too_long_is_stopped(monkeypatch):
+    monkeypatch.setattr(api, "_COMPILE_S", 0.0)
+    monkeypatch.setattr(api, "_CALLS", 0)
+    report = check(NEGATE)
+    assert report.broken == ("module.compile",)
+
+
+# --- the child process ---
+
+
+@pytest.mark.parametrize("name", ["negate", "endless_invoke", "giant_memory", "tail_call"])
+def test_a_child_process_finds_the_same(name):
+    guest = GUESTS[name]
+    report = check(guest.wasm(), time_limit_s=LIMITS.time_s)
+    assert report == check_here(guest.wasm())
+
+
+def test_the_child_process_takes_a_model():
+    report = check(GUESTS["model_from_the_host"].wasm(), model=b"NEG1")
+    assert report.passed
+    assert report.complete
+
+
+@pytest.mark.parametrize(
+    ("said", "rule"),
+    [("", "module.compile"), ('["module.compile", "passed", ""]\n', "call.trap")],
+)
+def test_a_child_process_that_dies_is_a_broken_rule(monkeypatch, said, rule):
+    script = f"import sys; sys.stdin.buffer.read(); sys.stdout.write({said!r}); sys.exit(3)"
+    monkeypatch.setattr(api, "_WORKER", ("-c", script))
+    report = check(NEGATE)
+    assert report.broken == (rule,)
+    (found,) = (result for result in report.results if result.outcome == "failed")
+    assert "exit code 3" in found.detail
+
+
+def test_wrong_arguments_are_errors():
+    with pytest.raises(ProfileError):
+        check(NEGATE, profile="lax")
+    with pytest.raises(LimitsError):
+        check(NEGATE, time_limit_s=0)
+
+
+# --- the report ---
+
+
+def test_a_report_becomes_json_and_text():
+    report = check_here(GUESTS["imports_a_function"].wasm())
+    whole = json.loads(json.dumps(report.to_dict()))
+    assert whole["broken"] == ["import.none"]
+    assert [rule["id"] for rule in whole["rules"]] == list(_abi.RULES)
+    (found,) = (rule for rule in whole["rules"] if rule["outcome"] == "failed")
+    assert "fd_write" in found["detail"]
+    assert "failed      import.none" in str(report)
+
+
+def test_a_broken_rule_stays_broken_with_its_first_detail():
+    ledger = Ledger()
+    ledger.note("call.trap", ok=True)
+    ledger.note("call.trap", ok=False, detail="first")
+    ledger.note("call.trap", ok=False, detail="second")
+    ledger.note("call.trap", ok=True)
+    assert ledger.outcomes["call.trap"] == ("failed", "first")
+
+
+# --- anything at all ---
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=400))
+def test_any_bytes_give_a_report(content):
+    assert not check_here(content).passed
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=200))
+def test_any_bytes_after_a_wasm_header_give_a_report(content):
+    assert not check_here(b"\0asm\x01\0\0\0" + content).passed
+
+
+@pytest.mark.parametrize("length", range(0, len(NEGATE), 7))
+def test_a_truncated_module_breaks_a_rule(length):
+    assert not check_here(NEGATE[:length]).passed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(MUTATIONS // 50))
+def test_a_mutated_module_gives_a_report(seed):
+    """Replay one with `pytest -k 'mutated and [SEED]'`."""
+    chance = random.Random(seed)
+    bases = [guest.wasm() for guest in CONFORMING]
+    limits = Limits(time_s=0.05)
+    for _ in range(50):
+        wasm = bytearray(chance.choice(bases))
+        for _ in range(chance.randrange(1, 4)):
+            wasm[chance.randrange(8, len(wasm))] = chance.randrange(256)
+        report = check_here(bytes(wasm), model=b"NEG1", limits=limits)
+        assert len(report.results) == len(_abi.RULES)
