@@ -1,7 +1,5 @@
 #include "tw_conv.h"
 
-#include <float.h>
-
 /* ---- windows ---- */
 
 static tw_status prepare_axis(tw_engine *e, int32_t padding, int32_t in, int32_t out, int32_t taps,
@@ -107,20 +105,6 @@ tw_status tw_conv_types(tw_engine *e, const tw_node *node, int32_t channels) {
   return TW_OK;
 }
 
-static bool usable(float scale) { return scale > 0.0f && scale <= FLT_MAX; }
-
-/* The zero point of a tensor with a usable scale. */
-static tw_status zero_point(tw_engine *e, const char *what, const tw_tensor *t, tw_quant q,
-                            int32_t *value) {
-  int32_t low, high;
-  *value = tw_quant_zero_point(q, 0);
-  if (!tw_type_range(t->type, &low, &high)) return tw_fail_type(e, what, t);
-  TW_VERIFY(e, usable(tw_quant_scale(q, 0)), TW_E_PARAM, "%s has no usable scale", what);
-  TW_VERIFY(e, *value >= low && *value <= high, TW_E_PARAM, "%s has zero point %d", what,
-            (int)*value);
-  return TW_OK;
-}
-
 /* TFLM multiplies per-tensor scales of FULLY_CONNECTED as floats and has the bias's scale agree. */
 static tw_status fused_multiplier(tw_engine *e, const tw_node *node, float input, float filter,
                                   float output, double *real) {
@@ -137,15 +121,15 @@ static tw_status fused_multiplier(tw_engine *e, const tw_node *node, float input
 tw_status tw_requant_prepare(tw_engine *e, const tw_node *node, int32_t channels,
                              int32_t activation, int32_t bias_type, bool fused, tw_requant *q) {
   const tw_tensor *input = tw_input(e, node, 0), *filter = tw_input(e, node, 1),
-                  *bias = tw_input(e, node, 2), *output = tw_output(e, node, 0);
-  tw_quant input_q = tw_quant_of(e, node->inputs[0]), filter_q = tw_quant_of(e, node->inputs[1]),
-           output_q = tw_quant_of(e, node->outputs[0]);
-  int32_t input_zero, output_zero, low, high;
-  TW_TRY(zero_point(e, "input 0", input, input_q, &input_zero));
-  TW_TRY(zero_point(e, "output 0", output, output_q, &output_zero));
-  float input_scale = tw_quant_scale(input_q, 0), output_scale = tw_quant_scale(output_q, 0);
-  TW_TRY(tw_activation_range(e, activation, output->type, output_scale, output_zero, &low, &high));
+                  *bias = tw_input(e, node, 2);
+  tw_affine in, out;
+  int32_t low, high;
+  TW_TRY(tw_input_affine(e, node, 0, &in));
+  TW_TRY(tw_output_affine(e, node, 0, &out));
+  TW_TRY(tw_activation_range(e, activation, tw_output(e, node, 0)->type, out.scale, out.zero_point,
+                             &low, &high));
 
+  tw_quant filter_q = tw_quant_of(e, node->inputs[1]);
   uint32_t count = filter_q.count;
   TW_VERIFY(e, count == 1 ||
                    (count == (uint32_t)channels && filter_q.axis >= 0 &&
@@ -154,8 +138,8 @@ tw_status tw_requant_prepare(tw_engine *e, const tw_node *node, int32_t channels
   q->multipliers = tw_alloc(e, count * (uint32_t)(sizeof *q->multipliers + sizeof *q->shifts));
   if (q->multipliers == NULL) return TW_E_ARENA;
   q->shifts = (int8_t *)(q->multipliers + count);
-  q->input_zero_point = (int16_t)input_zero;
-  q->output_zero_point = (int16_t)output_zero;
+  q->input_zero_point = (int16_t)in.zero_point;
+  q->output_zero_point = (int16_t)out.zero_point;
   q->low = (int16_t)low;
   q->high = (int16_t)high;
   q->per_channel = count > 1;
@@ -169,10 +153,10 @@ tw_status tw_requant_prepare(tw_engine *e, const tw_node *node, int32_t channels
   }
   for (uint32_t i = 0; i < count; i++) {
     float scale = tw_quant_scale(filter_q, i);
-    double real = (double)input_scale * (double)scale / (double)output_scale;
+    double real = (double)in.scale * (double)scale / (double)out.scale;
     int32_t shift;
     if (fused && !q->per_channel) {
-      TW_TRY(fused_multiplier(e, node, input_scale, scale, output_scale, &real));
+      TW_TRY(fused_multiplier(e, node, in.scale, scale, out.scale, &real));
     }
     TW_VERIFY(e, tw_quantize_multiplier(real, &q->multipliers[i], &shift) &&
                      (!q->wide || shift <= 14),

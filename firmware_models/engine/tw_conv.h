@@ -4,7 +4,7 @@
 #ifndef TW_CONV_H
 #define TW_CONV_H
 
-#include "tw_quant.h"
+#include "tw_affine.h"
 
 /* ---- windows ---- */
 

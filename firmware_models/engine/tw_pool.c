@@ -10,17 +10,15 @@ enum {
 };
 
 static tw_status prepare_quantized(tw_engine *e, tw_node *node, int32_t activation, tw_pool *pool) {
-  const tw_tensor *output = tw_output(e, node, 0);
-  tw_quant in = tw_quant_of(e, node->inputs[0]), out = tw_quant_of(e, node->outputs[0]);
-  float scale = tw_quant_scale(out, 0);
-  int32_t zero = tw_quant_zero_point(out, 0), low, high;
-  double apart = (double)(tw_quant_scale(in, 0) - scale);
-  TW_VERIFY(e, apart >= -1.0e-6 && apart <= 1.0e-6 && tw_quant_zero_point(in, 0) == zero,
-            TW_E_PARAM, "input and output are quantized differently");
-  TW_VERIFY(e, tw_type_range(output->type, &low, &high) && zero >= low && zero <= high, TW_E_PARAM,
-            "zero point %d", (int)zero);
-  TW_VERIFY(e, activation == TW_ACT_NONE || scale > 0.0f, TW_E_PARAM, "the output has no scale");
-  TW_TRY(tw_activation_range(e, activation, output->type, scale, zero, &low, &high));
+  tw_affine in, out;
+  int32_t low, high;
+  TW_TRY(tw_input_affine(e, node, 0, &in));
+  TW_TRY(tw_output_affine(e, node, 0, &out));
+  double apart = (double)(in.scale - out.scale);
+  TW_VERIFY(e, apart >= -1.0e-6 && apart <= 1.0e-6 && in.zero_point == out.zero_point, TW_E_PARAM,
+            "input and output are quantized differently");
+  TW_TRY(tw_activation_range(e, activation, tw_output(e, node, 0)->type, out.scale, out.zero_point,
+                             &low, &high));
   pool->low = (int16_t)low;
   pool->high = (int16_t)high;
   return TW_OK;

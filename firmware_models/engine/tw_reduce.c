@@ -1,0 +1,77 @@
+#include "tw_reduce.h"
+
+enum { OPTION_KEEP_DIMS = 0 };
+
+static tw_status read_axes(tw_engine *e, const tw_tensor *axis, uint32_t rank, uint8_t *axes) {
+  *axes = 0;
+  if (axis->type != TW_INT32) return tw_fail_type(e, "input 1", axis);
+  TW_VERIFY(e, axis->bytes == 0 || tw_is_const(axis), TW_E_PARAM, "axes are not constant");
+  const int32_t *values = axis->data;
+  for (uint32_t i = 0; i < tw_elements(axis); i++) {
+    int32_t value = values[i] < 0 ? values[i] + (int32_t)rank : values[i];
+    TW_VERIFY(e, value >= 0 && value < (int32_t)rank, TW_E_PARAM, "axis %d of rank %u",
+              (int)values[i], (unsigned)rank);
+    *axes = (uint8_t)(*axes | 1u << value);
+  }
+  return TW_OK;
+}
+
+tw_status tw_reduce_prepare(tw_engine *e, const tw_node *node, uint8_t *axes, uint32_t *count) {
+  TW_TRY(tw_expect(e, node, 2, 2, 1));
+  const tw_tensor *input = tw_input(e, node, 0), *output = tw_output(e, node, 0);
+  tw_fb_table options;
+  TW_TRY(tw_options(e, node, TW_OPTIONS_REDUCER, &options));
+  bool keep = tw_fb_u8(&e->fb, options, OPTION_KEEP_DIMS, 0) != 0;
+  TW_TRY(read_axes(e, tw_input(e, node, 1), input->rank, axes));
+  uint32_t rank = 0;
+  *count = 1;
+  for (uint32_t i = 0; i < input->rank; i++) {
+    bool reduced = (*axes >> i & 1) != 0;
+    int32_t size = input->dims[i];
+    TW_VERIFY(e, size > 0, TW_E_SHAPE, "input 0 is empty");
+    if (reduced) *count *= (uint32_t)size;
+    if (reduced && !keep) continue;
+    TW_VERIFY(e, rank < output->rank && output->dims[rank] == (reduced ? 1 : size), TW_E_SHAPE,
+              "output dimension %u", (unsigned)rank);
+    rank++;
+  }
+  TW_VERIFY(e, rank == output->rank, TW_E_SHAPE, "output of rank %u, not %u", output->rank,
+            (unsigned)rank);
+  return TW_OK;
+}
+
+void tw_walk_start(tw_walk *w, const tw_tensor *t, uint32_t dimensions) {
+  int32_t stride = 1;
+  int32_t rank = 0; /* innermost first at first */
+  bool adjacent = false;
+  for (int32_t i = t->rank - 1; i >= 0; i--) {
+    bool wanted = (dimensions >> i & 1) != 0;
+    if (wanted && adjacent) {
+      w->sizes[rank - 1] *= t->dims[i];
+    } else if (wanted) {
+      w->sizes[rank] = t->dims[i];
+      w->steps[rank] = stride;
+      rank++;
+    }
+    adjacent = wanted;
+    stride *= t->dims[i];
+  }
+  w->size = rank > 0 ? w->sizes[0] : 1;
+  w->step = rank > 0 ? w->steps[0] : 0;
+  w->rank = tw_max(rank - 1, 0);
+  for (int32_t i = 0; i < w->rank; i++) { /* drop the innermost */
+    w->sizes[i] = w->sizes[i + 1];
+    w->steps[i] = w->steps[i + 1];
+    w->at[i] = 0;
+  }
+}
+
+bool tw_walk_next(tw_walk *w, int32_t *offset) {
+  for (int32_t i = 0; i < w->rank; i++) {
+    *offset += w->steps[i];
+    if (++w->at[i] < w->sizes[i]) return true;
+    *offset -= w->steps[i] * w->sizes[i];
+    w->at[i] = 0;
+  }
+  return false;
+}
