@@ -23,13 +23,10 @@ class Details:
     def __init__(self, session: Session) -> None:
         self._model = session.module.description
         self._tensors = {t.index: t for t in (*session.inputs, *session.outputs)}
-
-    @property
-    def indices(self) -> Sequence[int]:
-        """Indices of all tensors that there is something to say about."""
-        if self._model is None:
-            return sorted(self._tensors)
-        return range(self._model.tensor_count())
+        # Indices of all tensors that there is something to say about.
+        self.indices: Sequence[int] = (
+            sorted(self._tensors) if self._model is None else range(self._model.tensor_count())
+        )
 
     def check(self, index: int) -> None:
         """Check that there is a tensor `index`.
@@ -37,10 +34,9 @@ class Details:
         Raises:
             TensorIndexError: There is none.
         """
-        indices = self.indices
-        if index not in indices:
+        if index not in self.indices:
             raise TensorIndexError(
-                f"Invalid tensor index {index} exceeds max tensor index {len(indices)}",
+                f"Invalid tensor index {index} exceeds max tensor index {len(self.indices)}",
                 index=index,
             )
 

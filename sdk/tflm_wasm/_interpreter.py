@@ -106,12 +106,13 @@ class Interpreter:
             TensorValueError: `value` has another dtype or shape.
             NotAllocatedError: `allocate_tensors()` was not called.
         """
-        self._details.check(tensor_index)
+        target = self._staged.get(tensor_index)
+        if target is None:
+            self._details.check(tensor_index)
         if not self._allocated:
             raise NotAllocatedError(
                 "Cannot set tensor: Tensor is unallocated. Try calling allocate_tensors() first"
             )
-        target = self._staged.get(tensor_index)
         if target is None:
             raise TensorAccessError(
                 f"Cannot set tensor: tensor {tensor_index} is not an input", index=tensor_index
@@ -167,15 +168,16 @@ class Interpreter:
         return lambda: self._view(tensor_index)
 
     def _view(self, index: int) -> NDArray[Any]:
-        self._details.check(index)
-        if (constant := self._details.constant(index)) is not None:
-            return constant
+        view = self._staged.get(index, self._outputs.get(index))
+        if view is None:
+            self._details.check(index)
+            view = self._details.constant(index)
+            if view is not None:
+                return view
         if not self._allocated:
             raise NotAllocatedError("Tensor data is null. Run allocate_tensors() first")
-        if (staged := self._staged.get(index)) is not None:
-            return staged
-        if (output := self._outputs.get(index)) is not None:
-            return output
+        if view is not None:
+            return view
         raise TensorAccessError(
             f"Tensor {index} is an intermediate one: its bytes are not kept", index=index
         )

@@ -107,6 +107,9 @@ class Model:
         if len(data) >= 8 and data[4:8] != IDENTIFIER:
             raise ModelVersionError(f"The file identifier is {data[4:8]!r}, not {IDENTIFIER!r}")
         self._data = data
+        self._tensors: dict[tuple[int, int], TensorInfo] = {}
+        # Tensors of a hostile file can share one huge name: what is read in all is bounded.
+        self._bytes_left = 8 * len(data)
         with _reading("root"):
             self._root = tflite.Model.GetRootAs(data, 0)
             self._subgraphs = [
@@ -119,6 +122,9 @@ class Model:
             self.outputs: tuple[int, ...] = _integers(main.OutputsAsNumpy())
             for graph in self._subgraphs:
                 self._count(graph.TensorsLength())
+            count = main.TensorsLength()
+            if not all(0 <= index < count for index in (*self.inputs, *self.outputs)):
+                raise MalformedModelError(f"An input or output is none of the {count} tensors")
 
     def _count(self, value: int) -> int:
         """Return a count of table entries, each of which takes at least four bytes."""
@@ -144,12 +150,17 @@ class Model:
             raise TensorIndexError(
                 f"Invalid tensor index {index} exceeds max tensor index {count}", index=index
             )
-        with _reading(f"tensor {index}"):
-            return self._read_tensor(self._subgraphs[subgraph].Tensors(index), index)
+        key = subgraph, index
+        if key not in self._tensors:
+            with _reading(f"tensor {index}"):
+                graph = self._subgraphs[subgraph]
+                self._tensors[key] = self._read_tensor(graph.Tensors(index), index)
+        return self._tensors[key]
 
     def _read_tensor(self, tensor: Any, index: int) -> TensorInfo:
         if tensor.Type() not in ELEMENT_TYPES:
             raise MalformedModelError(f"Tensor {index} has the unknown type {tensor.Type()}")
+        name = tensor.Name() or b""
         shape = _integers(tensor.ShapeAsNumpy())
         signature = _integers(tensor.ShapeSignatureAsNumpy())
         quantization = tensor.Quantization()
@@ -160,9 +171,12 @@ class Model:
             zero_points = np.zeros(len(scales), np.int32)
             if quantization.ZeroPointLength() == len(scales):
                 zero_points = quantization.ZeroPointAsNumpy().astype(np.int32)
+        self._bytes_left -= len(name) + scales.nbytes + 4 * len(shape)
+        if self._bytes_left < 0:
+            raise MalformedModelError("The model's tensors share more bytes than the file has")
         return TensorInfo(
             index=index,
-            name=_text(tensor.Name()),
+            name=_text(name),
             element_type=tensor.Type(),
             shape=shape,
             shape_signature=signature or shape,

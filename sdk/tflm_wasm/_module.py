@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tflm_wasm import _abi
 from tflm_wasm._admission import admit, check_block
 from tflm_wasm._block import Block
-from tflm_wasm._errors import ModelError, ModuleTooLargeError
+from tflm_wasm._errors import ModelError, ModuleTooLargeError, TensorIndexError
 from tflm_wasm._files import read_up_to, write_atomically
 from tflm_wasm._limits import Limits
 from tflm_wasm._wasm import WasmModule
@@ -122,6 +122,6 @@ class Module:
         try:
             if self.description is not None:
                 return self.description.tensor(index).name
-        except ModelError:
+        except (ModelError, TensorIndexError):
             pass
         return f"tensor_{index}"
