@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import struct
 import subprocess
@@ -51,7 +52,7 @@ def test_fields_and_regions_tile_the_block_without_overlap():
     spans = [(f.offset, f.offset + struct.calcsize(f.code)) for f in _abi.FIELDS.values()]
     spans += [(offset, offset + size) for offset, size in _abi.REGIONS.values()]
     spans.sort()
-    for (_, end), (start, _) in zip(spans, spans[1:], strict=False):
+    for (_, end), (start, _) in itertools.pairwise(spans):
         assert end <= start
     assert spans[0][0] == 0
     assert spans[-1][1] == _abi.BLOCK_BYTES
@@ -111,8 +112,10 @@ def test_a_c_compiler_agrees_with_the_python_table(tmp_path):
     for status in _abi.Status:
         constant = "TW_OK" if status == 0 else f"TW_E_{status.name}"
         lines.append(f'_Static_assert({constant} == {status.value}, "");')
-    for feature in _abi.Feature:
-        lines.append(f'_Static_assert(TW_FEATURE_{feature.name} == {feature.value}u, "");')
+    lines += [
+        f'_Static_assert(TW_FEATURE_{feature.name} == {feature.value}u, "");'
+        for feature in _abi.Feature
+    ]
     source = tmp_path / "layout.c"
     source.write_text("\n".join(lines) + "\n")
     flags = ["-std=c11", "-Wall", "-Wextra", "-Wconversion", "-Wpedantic", "-Werror"]

@@ -165,7 +165,7 @@ def test_a_truncated_module_breaks_a_rule(length):
 @pytest.mark.parametrize("seed", range(MUTATIONS // 50))
 def test_a_mutated_module_gives_a_report(seed):
     """Replay one with `pytest -k 'mutated and [SEED]'`."""
-    chance = random.Random(seed)
+    chance = random.Random(seed)  # noqa: S311 - a test pattern
     bases = [guest.wasm() for guest in CONFORMING]
     limits = Limits(time_s=0.05)
     for _ in range(50):

@@ -42,6 +42,10 @@ if TYPE_CHECKING:
     from tflm_wasm._wasm import WasmModule
 
 _PAGE_LOG2 = 16
+_ZERO_BEFORE_INIT = (
+    *("status", "arena_ptr", "arena_used", "arena_needed"),
+    *("input_count", "output_count", "op_count"),
+)
 
 
 def run(
@@ -163,6 +167,10 @@ def _check_block(sandbox: Sandbox, profile: str, *, uses_simd: bool, ledger: Led
     detail = f"stack_size {stack_size}, heap_base {heap_base}, memory {sandbox.size:,} bytes"
     ledger.note("block.layout", ok=fits, detail=detail)
     _check_embedded_model(block, sandbox.size, ledger)
+    dirty = [name for name in _ZERO_BEFORE_INIT if block[name]]
+    clean = not dirty and not any(block.region("descriptors"))
+    detail = f"not 0: {', '.join(dirty) or 'the descriptors'}"
+    ledger.note("block.unloaded", ok=clean, detail=detail)
     intact = block.canary_is_intact
     ledger.note("block.canary", ok=intact, detail="not there before the first call")
     sandbox.check_reserved(block, "before the first call")
@@ -171,7 +179,7 @@ def _check_block(sandbox: Sandbox, profile: str, *, uses_simd: bool, ledger: Led
 def _check_features(block: Block, profile: str, *, uses_simd: bool, ledger: Ledger) -> None:
     features = block.features
     known = Feature(sum(Feature))
-    unknown = int(features) & ~int(known) if block["abi_minor"] <= ABI_MINOR else 0
+    unknown = int(features) & ~int(known)
     ledger.note("block.features", ok=unknown == 0, detail=f"unknown bits {unknown:#x}")
     said = Feature.SIMD in features or not uses_simd
     ledger.note("block.features", ok=said, detail="SIMD128 is used, the `simd` bit is not set")

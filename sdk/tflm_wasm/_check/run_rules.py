@@ -116,7 +116,7 @@ class Runs:
         if Feature.EMBEDDED_MODEL in self.bench.static.features:
             sandbox = Sandbox(self.bench.compiled, self.bench.limits, self.bench.ledger)
             status = sandbox.call(START)
-            fine = status in (Status.OK, Status.RUNTIME) and sandbox.block()["arena_ptr"] != 0
+            fine = status in (Status.OK, Status.RUNTIME) and sandbox.block()["output_count"] != 0
             detail = f"a first _start: {status_name(status)}: {sandbox.block().error_text}"
             self.bench.ledger.hold("start.same", ok=fine, detail=detail)
 
