@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tflm_wasm import _abi
+from tflm_wasm._check.layout import ELEMENT_BITS
 
 ROOT = Path(__file__).resolve().parents[1]
 HEADER = ROOT / "abi" / "tflm_wasm_abi.h"
@@ -93,6 +94,12 @@ def test_the_spec_explains_every_field_status_export_and_rule():
     names = [*_abi.FIELDS, *_abi.REGIONS, *_abi.DESCRIPTOR_FIELDS, *_abi.EXPORTS, *_abi.RULES]
     names += [status.name.lower() for status in _abi.Status]
     assert [name for name in names if f"`{name}`" not in text] == []
+
+
+def test_the_spec_lists_the_element_types_that_the_checker_knows():
+    text = (ROOT / "abi" / "SPEC.md").read_text(encoding="utf-8")
+    cells = re.findall(r"\| (\d+) \| [a-z]+(\d+)? \| (\d+) ", text)
+    assert {int(number): int(bits) for number, _, bits in cells} == ELEMENT_BITS
 
 
 def test_a_c_compiler_agrees_with_the_python_table(tmp_path):

@@ -6,22 +6,24 @@ import importlib.util
 import json
 import random
 import sys
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import tflm_wasm
+from tests.support.files import ROOT, WAKEWORDS, ZOO, wakeword_model
 from tflm_wasm import _abi
+from tflm_wasm._build import packaged_engine
 from tflm_wasm._check import CheckReport, api, check
 from tflm_wasm._check.report import Ledger
 from tflm_wasm._check.run import run
 from tflm_wasm._errors import LimitsError, ProfileError
 from tflm_wasm._limits import Limits
 
-ROOT = Path(__file__).resolve().parents[1]
 LIMITS = Limits(time_s=0.5)
 MUTATIONS = 600
+ZOO_MODELS = sorted(ZOO.glob("*/*.tflite"))
 
 
 def _load_guests():
@@ -81,6 +83,36 @@ def test_a_module_that_compiles_for_too_long_is_stopped(monkeypatch):
     monkeypatch.setattr(api, "_CALLS", 0)
     report = check(NEGATE)
     assert report.broken == ("module.compile",)
+
+
+# --- this project's own modules ---
+
+
+def test_the_engine_conforms_as_far_as_it_goes_without_a_model():
+    report = check_here(packaged_engine())
+    assert report.passed, str(report)
+    assert not report.complete
+
+
+@pytest.mark.parametrize("path", ZOO_MODELS, ids=lambda path: path.stem)
+def test_a_built_module_conforms_to_every_rule(path):
+    report = check_here(tflm_wasm.build(path).wasm)
+    assert report.passed, str(report)
+    assert report.complete, str(report)
+
+
+@pytest.mark.parametrize("name", WAKEWORDS)
+def test_a_built_wake_word_module_conforms_to_every_rule(name):
+    report = check_here(tflm_wasm.build(wakeword_model(name)).wasm)
+    assert report.passed, str(report)
+    assert report.complete, str(report)
+
+
+@pytest.mark.parametrize("path", ZOO_MODELS, ids=lambda path: path.stem)
+def test_the_engine_conforms_to_every_rule_with_a_model_beside_it(path):
+    report = check_here(packaged_engine(), model=path.read_bytes())
+    assert report.passed, str(report)
+    assert report.complete, str(report)
 
 
 # --- the child process ---

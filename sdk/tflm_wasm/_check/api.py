@@ -76,7 +76,8 @@ def _run_worker(request: bytes, timeout_s: float, ledger: Ledger) -> _Death | No
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONPATH": path},
+        # One BLAS thread: the stacks of one per core would count against the child's memory.
+        env={**os.environ, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"},
     )
     late = False
     with worker:

@@ -10,7 +10,7 @@ from tflm_wasm._check.run import run
 from tflm_wasm._limits import Limits
 
 # Address space that wasmtime reserves for a memory does not count, only what can be written.
-_WRITABLE_BYTES = 4 << 30
+_WRITABLE_BYTES = 2 << 30
 
 
 def _limit_memory() -> None:
