@@ -1,0 +1,31 @@
+#include "tw_kernel.h"
+
+typedef struct {
+  int32_t callee;
+  bool has_run; /* survives tw_engine_reset, as in TFLM */
+} call_data;
+
+/* The planner checks that the subgraph exists and that calls don't nest too deep. */
+static tw_status prepare(tw_engine *e, tw_node *node) {
+  TW_TRY(tw_expect(e, node, 0, 0, 0));
+  tw_fb_table options;
+  TW_TRY(tw_options(e, node, TW_OPTIONS_CALL_ONCE, &options));
+  call_data *data = tw_alloc(e, sizeof *data);
+  if (data == NULL) return TW_E_ARENA;
+  *data = (call_data){tw_fb_i32(&e->fb, options, 0, 0), false};
+  node->data = data;
+  return TW_OK;
+}
+
+static int eval(tw_engine *e, tw_node *node) {
+  call_data *data = node->data;
+  if (data->has_run) return TW_OK;
+  if (e->phase == 0) {
+    e->callee = data->callee;
+    return TW_CALL;
+  }
+  data->has_run = true;
+  return TW_OK;
+}
+
+const tw_op tw_op_call_once = {129, prepare, eval};
