@@ -95,8 +95,8 @@ def _print_head(
 ) -> None:
     console.rule(f"[bold]{word.name}.tflite[/] in a WebAssembly sandbox")
     console.print(
-        f"model {len(word.model):,} bytes → module {len(module.wasm):,} bytes, "
-        f"sha256 {module.digest[:12]}…; tensor arena {session.arena_used:,} bytes",
+        f"model {len(word.model):,} bytes, module {len(module.wasm):,} bytes "
+        f"({module.digest[:8]}…), arena {session.arena_used:,} bytes",
         highlight=False,
     )
 
