@@ -105,21 +105,16 @@ tw_status tw_conv_types(tw_engine *e, const tw_node *node, int32_t channels) {
   return TW_OK;
 }
 
-/* TFLM multiplies per-tensor scales of FULLY_CONNECTED as floats and has the bias's scale agree. */
-static tw_status fused_multiplier(tw_engine *e, const tw_node *node, float input, float filter,
-                                  float output, double *real) {
-  if (tw_input(e, node, 2) != NULL) {
-    double bias = (double)tw_quant_scale(tw_quant_of(e, node->inputs[2]), 0);
-    double apart = (double)input * (double)filter - bias;
-    TW_VERIFY(e, (apart < 0.0 ? -apart : apart) / (double)output <= 0.02, TW_E_PARAM,
-              "bias scale is not input scale * weight scale");
-  }
-  *real = (double)(input * filter) / (double)output;
-  return TW_OK;
+/* The bias's scale is close to input scale * weight scale, as TFLM wants it. */
+static bool bias_scale_fits(tw_engine *e, const tw_node *node, double input, double weights,
+                            double output) {
+  if (tw_input(e, node, 2) == NULL) return true;
+  double apart = input * weights - (double)tw_quant_scale(tw_quant_of(e, node->inputs[2]), 0);
+  return (apart < 0.0 ? -apart : apart) / output <= 0.02;
 }
 
 tw_status tw_requant_prepare(tw_engine *e, const tw_node *node, int32_t channels,
-                             int32_t activation, int32_t bias_type, bool fused, tw_requant *q) {
+                             int32_t activation, int32_t bias_type, bool dense, tw_requant *q) {
   const tw_tensor *input = tw_input(e, node, 0), *filter = tw_input(e, node, 1),
                   *bias = tw_input(e, node, 2);
   tw_affine in, out;
@@ -145,19 +140,19 @@ tw_status tw_requant_prepare(tw_engine *e, const tw_node *node, int32_t channels
   q->per_channel = count > 1;
   q->wide = input->type == TW_INT16 && (bias ? bias->type : bias_type) != TW_INT32;
   q->filter_zero_point = 0;
-  if (fused && !q->per_channel) {
+  if (dense && !q->per_channel) {
     int32_t filter_zero = tw_quant_zero_point(filter_q, 0);
     TW_VERIFY(e, filter_zero == (int8_t)filter_zero, TW_E_PARAM, "weights have zero point %d",
               (int)filter_zero);
     q->filter_zero_point = (int8_t)filter_zero;
+    TW_VERIFY(e, bias_scale_fits(e, node, (double)in.scale, (double)tw_quant_scale(filter_q, 0),
+                                 (double)out.scale),
+              TW_E_PARAM, "bias scale is not input scale * weight scale");
   }
   for (uint32_t i = 0; i < count; i++) {
     float scale = tw_quant_scale(filter_q, i);
     double real = (double)in.scale * (double)scale / (double)out.scale;
     int32_t shift;
-    if (fused && !q->per_channel) {
-      TW_TRY(fused_multiplier(e, node, in.scale, scale, out.scale, &real));
-    }
     TW_VERIFY(e, tw_quantize_multiplier(real, &q->multipliers[i], &shift) &&
                      (!q->wide || shift <= 14),
               TW_E_PARAM, "scales of channel %u out of range", (unsigned)i);

@@ -95,10 +95,10 @@ tw_status tw_fused_activation(tw_engine *e, tw_fb_table options, uint32_t id, in
 /* Check types of input 0, filter 1 and output 0, and type and size of the optional bias 2. */
 tw_status tw_conv_types(tw_engine *e, const tw_node *node, int32_t channels);
 
-/* The parameters for int8 and int16. `bias_type` is the options' quantized_bias_type. `fused`:
- * per-tensor scales are multiplied as floats, must agree with the bias's scale, and weights may have
- * a zero point, as FULLY_CONNECTED has it. */
+/* The parameters for int8 and int16. `bias_type` is the options' quantized_bias_type. `dense`: with
+ * one scale for all channels the bias's scale must agree and weights may have a zero point, as
+ * FULLY_CONNECTED has it. */
 tw_status tw_requant_prepare(tw_engine *e, const tw_node *node, int32_t channels,
-                             int32_t activation, int32_t bias_type, bool fused, tw_requant *q);
+                             int32_t activation, int32_t bias_type, bool dense, tw_requant *q);
 
 #endif
