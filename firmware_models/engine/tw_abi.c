@@ -81,7 +81,8 @@ static void describe(tw_descriptor *d, const tw_tensor *t, int32_t index) {
   for (uint32_t i = 0; i < t->rank; i++) d->dims[i] = t->dims[i];
 }
 
-static int32_t publish(void) {
+/* Describe the loaded model in the block; nothing of it shows when a limit is passed. */
+static int32_t publish(uint32_t arena) {
   tw_control_block *b = block();
   const tw_subgraph *g = &engine.subgraphs[0];
   if (g->input_count + g->output_count > (int)TW_MAX_IO_TENSORS) {
@@ -108,8 +109,10 @@ static int32_t publish(void) {
   if (outputs > INT32_MAX) return fail(TW_E_LIMIT, "the outputs are larger than 2 GiB");
   input_bytes = (uint32_t)inputs;
   output_bytes = (uint32_t)outputs;
-  own_input = g->input_count > 0 ? b->descriptors[0].address : b->arena_ptr;
-  own_output = g->output_count > 0 ? b->descriptors[g->input_count].address : b->arena_ptr;
+  own_input = g->input_count > 0 ? b->descriptors[0].address : arena;
+  own_output = g->output_count > 0 ? b->descriptors[g->input_count].address : arena;
+  b->arena_ptr = arena;
+  b->arena_used = engine.arena_used;
   b->input_ptr = (int32_t)own_input;
   b->input_size = (int32_t)input_bytes;
   b->output_ptr = (int32_t)own_output;
@@ -147,14 +150,12 @@ __attribute__((export_name("tflm_wasm_init"))) int32_t tflm_wasm_init(int32_t mo
   tw_status status = tw_engine_init(&engine, (const uint8_t *)(uintptr_t)model,
                                     (uint32_t)model_size, (uint8_t *)(uintptr_t)arena,
                                     (uint32_t)scratch_size);
-  b->arena_ptr = arena;
-  b->arena_used = engine.arena_used;
   b->arena_needed = engine.arena_needed;
   if (status != TW_OK) return finish(status);
   b->model_ptr = model;
   b->model_size = (uint32_t)model_size;
   b->scratch_size = (uint32_t)scratch_size;
-  return publish();
+  return publish(arena);
 }
 
 /* Read packed inputs from where the host has them. */

@@ -221,6 +221,7 @@ static tw_status check_interface(tw_engine *e) {
                            (unsigned)i);
     }
   }
+  if (g->output_count == 0) return tw_fail_model(e, TW_E_MODEL, "the model has no output");
   for (uint32_t i = 0; i < g->output_count; i++) {
     if (g->tensors[g->outputs[i]].type == TW_RESOURCE) {
       return tw_fail_model(e, TW_E_MODEL, "model output %u is a resource", (unsigned)i);
