@@ -4,10 +4,10 @@
 
 static tw_status check(tw_engine *e, const char *what, uint32_t i, const tw_tensor *t, tw_quant q,
                        tw_affine *a) {
-  int32_t low, high;
+  int32_t low = INT32_MIN, high = INT32_MAX;
   *a = (tw_affine){tw_quant_scale(q, 0), tw_quant_zero_point(q, 0)};
-  TW_VERIFY(e, tw_type_range(t->type, &low, &high), TW_E_TYPE, "%s %u has type %s", what,
-            (unsigned)i, tw_type_name(t->type));
+  TW_VERIFY(e, t->type == TW_INT32 || tw_type_range(t->type, &low, &high), TW_E_TYPE,
+            "%s %u has type %s", what, (unsigned)i, tw_type_name(t->type));
   TW_VERIFY(e, a->scale > 0.0f && a->scale <= FLT_MAX, TW_E_PARAM, "%s %u has no usable scale",
             what, (unsigned)i);
   TW_VERIFY(e, a->zero_point >= low && a->zero_point <= high, TW_E_PARAM,

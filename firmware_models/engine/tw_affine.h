@@ -9,7 +9,8 @@ typedef struct {
   int32_t zero_point; /* in the range of the tensor's type */
 } tw_affine;
 
-/* Of input or output `i`, which is there and has type int8, uint8 or int16; only in prepare. */
+/* Of input or output `i`, which is there and has type int8, uint8, int16 or int32; only in
+ * prepare. */
 tw_status tw_input_affine(tw_engine *e, const tw_node *node, uint32_t i, tw_affine *a);
 tw_status tw_output_affine(tw_engine *e, const tw_node *node, uint32_t i, tw_affine *a);
 

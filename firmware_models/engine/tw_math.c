@@ -2,6 +2,10 @@
 
 #include "tw_base.h"
 
+/* ln 2; the high part has zeros at its end, so that multiples of it are exact. */
+#define LN2_HIGH 6.93147180369123816490e-01
+#define LN2_LOW 1.90821492927058770002e-10
+
 static uint64_t bits_of(double x) {
   uint64_t bits;
   memcpy(&bits, &x, sizeof bits);
@@ -42,20 +46,42 @@ int32_t tw_f32_to_i32(float x) {
   return x >= 2147483648.0f ? INT32_MAX : (int32_t)x;
 }
 
-/* x = k ln 2 + r with |r| <= ln 2 / 2, e^x = 2^k e^r, e^r by its Taylor series. */
+/* x = k ln 2 + r with |r| <= ln 2 / 2, e^x = 2^k e^r, e^r by its Taylor series to r^13. */
 double tw_exp(double x) {
+  static const double terms[] = {1.0 / 6227020800, 1.0 / 479001600, 1.0 / 39916800, 1.0 / 3628800,
+                                 1.0 / 362880,     1.0 / 40320,     1.0 / 5040,     1.0 / 720,
+                                 1.0 / 120,        1.0 / 24,        1.0 / 6,        0.5,
+                                 1.0,              1.0};
   if (!(x < 709.8)) return x > 0.0 ? x * __builtin_inf() : x;
   if (x < -745.2) return 0.0;
   double k = tw_round(x * 1.4426950408889634074);
-  double r = (x - k * 6.93147180369123816490e-01) - k * 1.90821492927058770002e-10;
-  double sum = 1.0;
-  for (int32_t n = 14; n >= 1; n--) sum = 1.0 + sum * r / (double)n;
+  double r = (x - k * LN2_HIGH) - k * LN2_LOW;
+  double sum = 0.0;
+  for (uint32_t i = 0; i < TW_COUNT(terms); i++) sum = sum * r + terms[i];
   int32_t power = (int32_t)k, half = power / 2;
   return sum * from_bits((uint64_t)(1023 + half) << 52) *
          from_bits((uint64_t)(1023 + power - half) << 52);
 }
 
+/* x = 2^k m with m from sqrt(1/2) to sqrt(2); ln m = 2 artanh s = 2 (s + s^3/3 + ...) with
+ * s = (m - 1) / (m + 1). */
+double tw_log(double x) {
+  if (x != x || x == __builtin_inf()) return x;
+  if (x <= 0.0) return x == 0.0 ? -__builtin_inf() : __builtin_nan("");
+  int32_t k;
+  double m = tw_frexp(x, &k);
+  if (m < 0.70710678118654752440) {
+    m *= 2.0;
+    k--;
+  }
+  double s = (m - 1.0) / (m + 1.0), s2 = s * s, sum = 0.0;
+  for (int32_t n = 23; n >= 3; n -= 2) sum = (sum + 1.0 / n) * s2;
+  return k * LN2_HIGH + (2.0 * s + (2.0 * s * sum + k * LN2_LOW));
+}
+
 float tw_expf(float x) { return (float)tw_exp((double)x); }
+
+float tw_logf(float x) { return (float)tw_log((double)x); }
 
 float tw_tanhf(float x) {
   double a = __builtin_fabs((double)x), t;

@@ -17,8 +17,12 @@ int32_t tw_f32_to_i32(float x);
 /* e^x, within about 1e-16 relative; overflows to infinity, underflows to 0. */
 double tw_exp(double x);
 
+/* Natural logarithm, within about 1e-16 relative; -infinity at 0, NaN below. */
+double tw_log(double x);
+
 /* Computed in double precision: correctly rounded but for about one argument in 10^8. */
 float tw_expf(float x);
+float tw_logf(float x);
 float tw_tanhf(float x);
 
 #endif

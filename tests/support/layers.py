@@ -18,16 +18,17 @@ ACTIVATIONS = {"none": 0, "relu": 1, "relu_n1_to_1": 2, "relu6": 3}
 
 @dataclass
 class Layer:
-    """One op with its tensors; `options` are the fields of its options table."""
+    """One op with its tensors; `options` are the fields of its options table, if it has one."""
 
     code: str
     inputs: list[Tensor]
     output: Tensor
-    table: str
+    table: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
 
     def to_bytes(self) -> bytes:
-        return single_op(self.code, self.inputs, [self.output], (self.table, self.options))
+        options = None if self.table is None else (self.table, self.options)
+        return single_op(self.code, self.inputs, [self.output], options)
 
     def with_input(self, index: int, **changes: Any) -> Layer:
         """Return a copy with another input `index`."""

@@ -1,0 +1,70 @@
+#include "tw_fixed.h"
+
+static int32_t multiply(int32_t a, int32_t b) { return tw_doubling_high_mul(a, b); }
+
+/* x * 2^exponent, saturating near the ends of the range; exponent > 0. */
+static int32_t shift_left(int32_t x, int32_t exponent) {
+  int32_t limit = (int32_t)(((uint32_t)1 << (31 - exponent)) - 1);
+  if (x > limit) return INT32_MAX;
+  if (x < -limit) return INT32_MIN;
+  return (int32_t)((uint32_t)x << exponent);
+}
+
+/* e^x for x in [-1/4, 0): its Taylor series about -1/8. */
+static int32_t exp_above_minus_quarter(int32_t x) {
+  const int32_t exp_minus_eighth = 1895147668, third = 715827883;
+  int32_t d = x + (1 << 28); /* the distance from -1/8 */
+  int32_t d2 = multiply(d, d), d3 = multiply(d2, d), d4 = multiply(d2, d2);
+  int32_t cubic = multiply(tw_rounding_shift_right(d4, 2) + d3, third);
+  int32_t tail = tw_rounding_shift_right(cubic + d2, 1); /* d^2/2 + d^3/6 + d^4/24 */
+  return exp_minus_eighth + multiply(exp_minus_eighth, d + tail);
+}
+
+int32_t tw_fixed_exp(int32_t x, int32_t integer_bits) {
+  /* e^-(2^(i - 2)) */
+  static const int32_t powers[] = {1672461947, 1302514674, 790015084, 290630308,
+                                   39332535,   720401,     242};
+  if (x == 0) return INT32_MAX;
+  const int32_t quarter = 1 << (29 - integer_bits);
+  int32_t part = (x & (quarter - 1)) - quarter; /* x modulo 1/4, in [-1/4, 0) */
+  int32_t result = exp_above_minus_quarter((int32_t)((uint32_t)part << integer_bits));
+  int32_t quarters = part - x; /* the rest, whose bits are multiples of 1/4 */
+  for (int32_t i = 0; i < integer_bits + 2; i++) {
+    if ((quarters & (int32_t)((uint32_t)quarter << i)) != 0) result = multiply(result, powers[i]);
+  }
+  return result;
+}
+
+/* 2 / (1 + x), with 2 integer bits, for x in [0, 1] with none: three steps of Newton's method. */
+static int32_t two_over_one_plus(int32_t x) {
+  const int32_t one = 1 << 29, a = 1515870810 /* 48/17 */, b = -1010580540 /* -32/17 */;
+  int32_t half = (int32_t)(((int64_t)x + INT32_MAX + 1) / 2); /* (1 + x) / 2 */
+  int32_t y = a + multiply(half, b);
+  for (int32_t step = 0; step < 3; step++) {
+    int32_t error = one - multiply(half, y);
+    y += shift_left(multiply(y, error), 2);
+  }
+  return y;
+}
+
+static int32_t one_over_one_plus(int32_t x) { return shift_left(two_over_one_plus(x), 1); }
+
+int32_t tw_fixed_logistic(int32_t x, int32_t integer_bits) {
+  if (x == 0) return 1 << 30;
+  int32_t result = one_over_one_plus(tw_fixed_exp(x > 0 ? -x : x, integer_bits));
+  return x > 0 ? result : INT32_MAX - result;
+}
+
+int32_t tw_fixed_tanh(int32_t x, int32_t integer_bits) {
+  if (x == 0) return 0;
+  /* One more integer bit doubles x: tanh x = (1 - e^-2x) / (1 + e^-2x) = 2 / (1 + e^-2x) - 1. */
+  int32_t exp = tw_fixed_exp(x > 0 ? -x : x, integer_bits + 1);
+  int32_t result = shift_left(two_over_one_plus(exp) - (1 << 29), 2);
+  return x > 0 ? result : -result;
+}
+
+int32_t tw_fixed_reciprocal(int32_t x, int32_t integer_bits, int32_t *bits_over_unit) {
+  int32_t zeros = __builtin_clz((uint32_t)x);
+  *bits_over_unit = integer_bits - zeros;
+  return one_over_one_plus((int32_t)(((uint32_t)x << zeros) - ((uint32_t)1 << 31)));
+}
