@@ -13,8 +13,9 @@ import tflm_wasm
 from tests.support.files import WAKEWORDS, wakeword_model
 from tests.support.models import Graph, Model, Op, Tensor, single_op
 from tests.support.wat_guests import guest
-from tflm_wasm import Module, _build, build, load
+from tflm_wasm import Module, _build, _engine, build, load
 from tflm_wasm._abi import PROFILES, Status
+from tflm_wasm._engine import packaged_engine
 from tflm_wasm._wasm import parse
 from tflm_wasm._wasm_rewrite import rewrite
 
@@ -54,7 +55,7 @@ def test_a_module_says_what_is_in_it():
     said = json.loads(parse(module.wasm).custom["tflm-wasm"])
     assert said == {
         "abi": "1.0",
-        "engine_sha256": hashlib.sha256(_build.packaged_engine()).hexdigest(),
+        "engine_sha256": hashlib.sha256(packaged_engine()).hexdigest(),
         "model_sha256": hashlib.sha256(MODEL).hexdigest(),
         "profile": "strict",
         "sdk": tflm_wasm.__version__,
@@ -198,7 +199,7 @@ def test_an_unknown_profile_names_the_known_ones():
 
 
 def test_a_package_without_its_engine_says_how_to_get_it(tmp_path: Path, monkeypatch):
-    monkeypatch.setattr(_build.resources, "files", lambda _: tmp_path)
+    monkeypatch.setattr(_engine.resources, "files", lambda _: tmp_path)
     with pytest.raises(tflm_wasm.EngineMissingError) as caught:
         build(MODEL)
     assert "pip install" in caught.value.hint
@@ -217,11 +218,11 @@ def test_an_engine_that_never_returns_is_stopped(monkeypatch):
 
 def test_the_engine_alone_has_no_model_to_run():
     with pytest.raises(tflm_wasm.NoModelError):
-        load(_build.packaged_engine())
+        load(packaged_engine())
 
 
 def test_the_engine_fits_its_budget_and_imports_nothing():
-    engine = _build.packaged_engine()
+    engine = packaged_engine()
     assert len(engine) <= 120 * 1024
     assert parse(engine).imports == ()
 

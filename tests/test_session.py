@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import tflm_wasm
+from tests.support.files import ZOO
 from tests.support.wat_guests import (
     ADD_ONE,
     ELEMENTS,
@@ -376,6 +377,34 @@ def test_an_invalid_function_body_is_refused():
     with pytest.raises(tflm_wasm.MalformedModuleError) as caught:
         load(bytes(wasm))
     assert caught.value.rule == "module.wasm"
+
+
+LOOPS = "(loop (br_if 0 (i32.const 0)))"
+
+
+def test_code_that_takes_too_long_to_compile_is_stopped():
+    wasm = guest(start=LOOPS * 100_000)
+    with pytest.raises(tflm_wasm.CompileTimeout) as caught:
+        load(wasm, limits=Limits(compile_s=1.0))
+    assert (caught.value.time_s, caught.value.rule) == (1.0, "module.compile")
+
+
+def test_long_foreign_code_is_compiled_in_another_process_and_runs_here():
+    wasm = guest(start="(drop (i32.const 1))" * 4000)
+    with load(wasm) as session:
+        np.testing.assert_array_equal(session.run(X)[0], X + np.int8(1))
+
+
+def test_the_own_engine_is_compiled_in_this_process(monkeypatch):
+    monkeypatch.setattr("tflm_wasm._compile._in_child", None)
+    assert load(ZOO / "sine_int8" / "sine_int8.tflite").outputs
+
+
+def test_a_compiler_that_dies_is_a_module_error(monkeypatch):
+    monkeypatch.setattr("tflm_wasm._compile._WORKER", "raise SystemExit('out of memory')")
+    with pytest.raises(tflm_wasm.ModuleError, match="out of memory") as caught:
+        load(guest(start="(drop (i32.const 1))" * 4000))
+    assert caught.value.rule == "module.compile"
 
 
 @pytest.mark.parametrize("bad", [0, -1.0, float("nan"), float("inf"), 1e9])

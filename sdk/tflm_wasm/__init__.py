@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tflm_wasm._errors import (
         AbiError,
         ArenaTooSmallError,
+        CompileTimeout,
         ContractError,
         EngineMissingError,
         ExportError,
@@ -88,6 +89,7 @@ _HOMES: Final = {
 __all__ = [
     "AbiError",
     "ArenaTooSmallError",
+    "CompileTimeout",
     "ContractError",
     "EngineMissingError",
     "ExportError",

@@ -7,18 +7,18 @@ import json
 import os
 import struct
 from functools import lru_cache
-from importlib import resources
 from pathlib import Path
 
 import wasmtime
 
-from tflm_wasm import _abi, _runtime
+from tflm_wasm import _abi
 from tflm_wasm._admission import admit, check_profile
 from tflm_wasm._block import Block
+from tflm_wasm._compile import compile_within
+from tflm_wasm._engine import packaged_engine
 from tflm_wasm._errors import (
     ArenaTooSmallError,
     ContractError,
-    EngineMissingError,
     InputTooLargeError,
     ModelError,
     ModuleTooLargeError,
@@ -81,19 +81,6 @@ def build(
         custom=(SECTION, _provenance(content, engine, profile)),
     )
     return Module(wasm, profile=profile)
-
-
-def packaged_engine() -> bytes:
-    """Return the engine that ships with this package.
-
-    Raises:
-        EngineMissingError: It was not compiled at installation.
-    """
-    file = resources.files("tflm_wasm") / "engine.wasm"
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise EngineMissingError("The package holds no engine.wasm") from error
 
 
 def _read_model(model: str | os.PathLike[str] | bytes, limit: int) -> bytes:
@@ -190,7 +177,7 @@ def _compiled_engine(engine: bytes) -> wasmtime.Module:
     """Return the engine compiled with a memory that its host can grow."""
     parsed: WasmModule = admit(engine)
     growable = rewrite(engine, memory=MemoryLimits(parsed.memories[0].minimum, None))
-    return _runtime.compile_module(growable, parsed, Limits())
+    return compile_within(growable, parsed, Limits())
 
 
 def _with_size(error: InputTooLargeError, model: bytes) -> InputTooLargeError:

@@ -20,6 +20,7 @@ TflmWasmError
 ├── ModuleError                   the .wasm can't be used                         (ValueError)
 │   ├── MalformedModuleError      not a well-formed WebAssembly binary
 │   ├── ModuleTooLargeError       over a bound of `Limits`
+│   ├── CompileTimeout            it takes too long to compile
 │   ├── ImportsError              it imports something
 │   ├── ExportError               an export is missing or has another type
 │   ├── AbiError                  it does not speak this ABI
@@ -228,6 +229,13 @@ class ModuleTooLargeError(ModuleError):
     limit: int
 
 
+class CompileTimeout(ModuleError):
+    """Compiling the module took longer than `time_s` seconds and was stopped."""
+
+    default_hint = "If you trust it, allow more: `load(path, limits=Limits(compile_s=300))`."
+    time_s: float
+
+
 class ImportsError(ModuleError):
     """The module imports something; a sandboxed model needs nothing from its host."""
 
@@ -259,10 +267,7 @@ class GuestError(TflmWasmError):
 
 
 class GuestStatusError(GuestError):
-    """The guest returned a status code other than ok. The session can be used further.
-
-    Fields as in `ModelError`.
-    """
+    """The guest returned a status other than ok; its session can be used further."""
 
     status: Status
     op_index: int | None = None
@@ -339,10 +344,7 @@ class TensorValueError(InterpreterError):
 class TensorAccessError(InterpreterError):
     """The tensor's bytes can't be reached from outside the module."""
 
-    default_hint = (
-        "Only inputs, outputs and constants can be reached: the arena is shared by all "
-        "intermediate tensors. Cut the model at the tensor, or see `tflm-wasm verify MODEL`."
-    )
+    default_hint = "Cut the model at an intermediate tensor to see it, then `tflm-wasm verify`."
     index: int
 
 

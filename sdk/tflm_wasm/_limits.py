@@ -19,8 +19,8 @@ class Limits:
             earlier than this, and usually within 20 ms after it.
         memory_bytes: Largest linear memory, in bytes.
         module_bytes: Largest `.wasm` file that is compiled at all, in bytes.
-        code_bytes: Largest code section that is compiled, in bytes: compiling can't be
-            interrupted, and takes time in proportion to it.
+        code_bytes: Largest code section that is compiled, in bytes.
+        compile_s: Longest time for compiling foreign code, in seconds.
 
     Raises:
         LimitsError: A bound is not a positive number.
@@ -29,11 +29,14 @@ class Limits:
     time_s: float = 10.0
     memory_bytes: int = 64 * 1024 * 1024
     module_bytes: int = 64 * 1024 * 1024
-    code_bytes: int = 1024 * 1024
+    code_bytes: int = 16 * 1024 * 1024
+    compile_s: float = 30.0
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.time_s) and 0 < self.time_s <= _DAY_S):
-            raise LimitsError(f"time_s must be in (0, {_DAY_S:.0f}], not {self.time_s!r}")
+        for name in ("time_s", "compile_s"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and 0 < value <= _DAY_S):
+                raise LimitsError(f"{name} must be in (0, {_DAY_S:.0f}], not {value!r}")
         for name in ("memory_bytes", "module_bytes", "code_bytes"):
             if getattr(self, name) <= 0:
                 raise LimitsError(f"{name} must be positive, not {getattr(self, name)!r}")

@@ -93,11 +93,22 @@ def clock() -> Clock:
 
 
 def compile_module(wasm: bytes, parsed: WasmModule, limits: Limits) -> wasmtime.Module:
-    """Compile a module that the static checks accepted.
+    """Compile a module in this process, however long that takes.
 
     Raises:
         ModuleTooLargeError: It is over a bound of `limits`.
         MalformedModuleError: The runtime does not accept it.
+    """
+    check_sizes(wasm, parsed, limits)
+    validate(wasm)
+    return wasmtime.Module(engine(), wasm)
+
+
+def check_sizes(wasm: bytes, parsed: WasmModule, limits: Limits) -> None:
+    """Check a module against the bounds on its size.
+
+    Raises:
+        ModuleTooLargeError: It is over one of them.
     """
     for what, size, limit in (
         ("file", len(wasm), limits.module_bytes),
@@ -112,8 +123,16 @@ def compile_module(wasm: bytes, parsed: WasmModule, limits: Limits) -> wasmtime.
                 limit=limit,
                 rule="memory.initial" if what == "memory" else "module.size",
             )
+
+
+def validate(wasm: bytes) -> None:
+    """Validate a module, which takes time in proportion to its size.
+
+    Raises:
+        MalformedModuleError: It is not valid WebAssembly 2.0.
+    """
     try:
-        return wasmtime.Module(engine(), wasm)
+        wasmtime.Module.validate(engine(), wasm)
     except wasmtime.WasmtimeError as error:
         reason = str(error).splitlines()[-1].strip()
         raise MalformedModuleError(

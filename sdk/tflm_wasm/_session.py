@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tflm_wasm import _abi, _contract, _runtime
+from tflm_wasm import _abi, _contract
 from tflm_wasm._block import Block, Descriptor
+from tflm_wasm._compile import compile_within
 from tflm_wasm._errors import GuestError, InputError, SessionClosedError, SessionDeadError
 from tflm_wasm._guest import Guest
 from tflm_wasm._limits import Limits
@@ -48,7 +49,7 @@ class Session:
     def __init__(self, module: Module, *, limits: Limits | None = None) -> None:
         self._module = module
         self._limits = limits or Limits()
-        self._compiled = _runtime.compile_module(module.wasm, module.parsed, self._limits)
+        self._compiled = compile_within(module.wasm, module.parsed, self._limits)
         self._instance: _Instance | None = None
         self._death: Exception | None = None
         self._closed = False
