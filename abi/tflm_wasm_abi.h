@@ -83,7 +83,9 @@ typedef struct {
   int32_t error_subgraph; /* Index of the subgraph of that operator, or -1. */
   uint32_t page_log2; /* log2 of the linear memory's page size in bytes: 16, or 0 where memory is re-declared with 1-byte pages. */
   uint32_t stack_size; /* Bytes of the C stack, which lies in [4096, 4096 + stack_size) and grows down. */
-  uint8_t reserved_head[32];
+  uint32_t window_ptr; /* Start of a read-only range outside linear memory where the model may lie: flash, on a microcontroller. 0 on a computer. */
+  uint32_t window_size; /* Bytes of that range; 0 = there is none. */
+  uint8_t reserved_head[24];
   tw_descriptor descriptors[TW_MAX_IO_TENSORS];
   char error_text[256];
   uint8_t reserved[1648];
@@ -118,6 +120,8 @@ _Static_assert(offsetof(tw_control_block, error_op) == 80, "error_op");
 _Static_assert(offsetof(tw_control_block, error_subgraph) == 84, "error_subgraph");
 _Static_assert(offsetof(tw_control_block, page_log2) == 88, "page_log2");
 _Static_assert(offsetof(tw_control_block, stack_size) == 92, "stack_size");
+_Static_assert(offsetof(tw_control_block, window_ptr) == 96, "window_ptr");
+_Static_assert(offsetof(tw_control_block, window_size) == 100, "window_size");
 _Static_assert(offsetof(tw_control_block, descriptors) == 128, "descriptors");
 _Static_assert(offsetof(tw_control_block, error_text) == 2176, "error_text");
 _Static_assert(offsetof(tw_control_block, reserved) == 2432, "reserved");

@@ -25,6 +25,13 @@ static bool in_heap(uint32_t address, uint32_t bytes) {
   return address >= block()->heap_base && (uint64_t)address + bytes <= memory_bytes();
 }
 
+/* A model lies in the heap, or in a window that the firmware opened to its flash. */
+static bool is_readable(uint32_t address, uint32_t bytes) {
+  uint32_t start = block()->window_ptr, size = block()->window_size;
+  bool in_window = address >= start && bytes <= size && address - start <= size - bytes;
+  return in_window || in_heap(address, bytes);
+}
+
 static bool canary_is_intact(void) {
   for (uint32_t i = 0; i < TW_COUNT(block()->canary); i++) {
     if (block()->canary[i] != CANARY) return false;
@@ -139,8 +146,8 @@ __attribute__((export_name("tflm_wasm_init"))) int32_t tflm_wasm_init(int32_t mo
   if (model_size <= 0 || (uint32_t)model_size > b->max_model_size) {
     return fail(TW_E_MODEL_SIZE, "model_size is 0 or over the profile's limit");
   }
-  if (!in_heap(model, (uint32_t)model_size) || model % TW_ALIGN != 0) {
-    return fail(TW_E_POINTER, "the model is outside the heap or not 16-byte aligned");
+  if (!is_readable(model, (uint32_t)model_size) || model % TW_ALIGN != 0) {
+    return fail(TW_E_POINTER, "the model is out of reach or not 16-byte aligned");
   }
   if (scratch_size < 0) return fail(TW_E_POINTER, "scratch_size is negative");
   uint32_t arena = arena_address(model, (uint32_t)model_size, (uint32_t)scratch_size);

@@ -97,6 +97,8 @@ FIELDS: Final = {
     "error_subgraph": Field(84, "<i", "module", "Index of the subgraph of that operator, or -1."),
     "page_log2": Field(88, "<I", "static", "log2 of the linear memory's page size in bytes: 16, or 0 where memory is re-declared with 1-byte pages."),
     "stack_size": Field(92, "<I", "static", "Bytes of the C stack, which lies in [4096, 4096 + stack_size) and grows down."),
+    "window_ptr": Field(96, "<I", "static", "Start of a read-only range outside linear memory where the model may lie: flash, on a microcontroller. 0 on a computer."),
+    "window_size": Field(100, "<I", "static", "Bytes of that range; 0 = there is none."),
 }
 
 # name -> (offset, bytes)
