@@ -10,7 +10,9 @@ import atexit
 import functools
 import os
 import struct
-from collections.abc import Sequence
+import threading
+import time
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +32,17 @@ ARENA_BYTES = 4 << 20
 def _compiled() -> tuple[wasmtime.Engine, wasmtime.Module]:
     default = Path(_abi.__file__).parent / "engine.wasm"
     path = Path(os.environ.get("TFLM_WASM_ENGINE", default))
-    engine = wasmtime.Engine()
+    config = wasmtime.Config()
+    config.epoch_interruption = True
+    engine = wasmtime.Engine(config)
+    threading.Thread(target=_tick, args=(engine,), daemon=True).start()
     return engine, wasmtime.Module(engine, path.read_bytes())
+
+
+def _tick(engine: wasmtime.Engine) -> None:
+    while True:
+        time.sleep(1)
+        engine.increment_epoch()
 
 
 class EngineError(Exception):
@@ -44,11 +55,15 @@ class EngineError(Exception):
 
 
 class Engine:
-    """One model on one instance of the engine."""
+    """One model on one instance of the engine; a call that runs `time_limit_s` seconds traps."""
 
-    def __init__(self, model: bytes, *, arena_bytes: int = ARENA_BYTES) -> None:
+    def __init__(
+        self, model: bytes, *, arena_bytes: int = ARENA_BYTES, time_limit_s: int = 60
+    ) -> None:
         engine, module = _compiled()
         self._store = wasmtime.Store(engine)
+        self._time_limit_s = time_limit_s
+        self._store.set_epoch_deadline(time_limit_s)
         exports = wasmtime.Instance(self._store, module, []).exports(self._store)
         self._exports: Any = exports
         self._memory: Any = exports["memory"]
@@ -62,6 +77,7 @@ class Engine:
         self._check(self._call("tflm_wasm_init", address, len(model), arena_bytes))
 
     def _call(self, name: str, *arguments: int) -> int:
+        self._store.set_epoch_deadline(self._time_limit_s)
         return int(self._exports[name](self._store, *arguments))
 
     def _set(self, name: str, value: int) -> None:
@@ -103,6 +119,18 @@ class Engine:
             outputs.append(np.frombuffer(data, dtype).reshape(dims))
         return outputs
 
+    def random_inputs(self, rng: np.random.Generator) -> list[np.ndarray]:
+        """Return random bytes for each input."""
+        inputs = []
+        for i in range(self.get("input_count")):
+            _, size, dtype, dims = self._descriptor(i)
+            inputs.append(np.frombuffer(rng.bytes(size), dtype).reshape(dims))
+        return inputs
+
+    def run_random(self, rng: np.random.Generator) -> list[np.ndarray]:
+        """Invoke once on random bytes."""
+        return self.run(self.random_inputs(rng))
+
     def reset(self) -> None:
         """Reset variable tensors and resource variables."""
         self._check(self._call("tflm_wasm_reset"))
@@ -112,27 +140,49 @@ class Engine:
 def oracle() -> Oracle:
     """Return TFLM in its worker process, shared by the tests of one process."""
     if not installed("tflite_micro"):
-        pytest.skip("tflite_micro is not installed: pip install 'tflm-wasm[oracles]' (Linux x86-64)")
+        pytest.skip(
+            "tflite_micro is not installed: pip install 'tflm-wasm[oracles]' (Linux x86-64)"
+        )
     worker = Oracle("tflite_micro")
     atexit.register(worker.close)
     return worker
 
 
 def assert_equal_to_tflm(
-    model: bytes, frames: Sequence[Sequence[np.ndarray]], *, ulps: int | None = None
+    model: bytes,
+    frames: Sequence[Sequence[np.ndarray]],
+    *,
+    ulps: int | None = None,
+    resets: Collection[int] = (),
 ) -> None:
     """Run frames in order on the engine and on TFLM; outputs must be the same bytes.
 
-    With `ulps`, float32 outputs may differ by that many units in the last place.
+    Both are reset in front of the frames whose numbers are in `resets`. With `ulps`, float32
+    outputs may differ by that many units in the last place.
     """
     tflm = oracle()
     tflm.open(model)
-    expected = tflm.run_many(frames)
+    expected = []
+    starts = sorted({0, *resets})
+    for start, end in zip(starts, [*starts[1:], len(frames)], strict=True):
+        if start in resets:
+            tflm.reset()
+        expected += tflm.run_many(frames[start:end])
     engine = Engine(model)
     for number, (frame, wanted) in enumerate(zip(frames, expected, strict=True)):
+        if number in resets:
+            engine.reset()
         for got, want in zip(engine.run(frame), wanted, strict=True):
             assert got.dtype == want.dtype
             _compare(got, want.reshape(got.shape), ulps, number)
+
+
+def assert_refused(model: bytes, status: str, text: str = "") -> None:
+    """Init must fail with this status, its sentence containing `text`."""
+    with pytest.raises(EngineError) as caught:
+        Engine(model)
+    assert caught.value.status is _abi.Status[status.upper()], caught.value
+    assert text in caught.value.text
 
 
 def _compare(got: np.ndarray, want: np.ndarray, ulps: int | None, frame: int) -> None:
