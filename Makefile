@@ -11,9 +11,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 EXTRAS := dev
-# The engine is compiled while the package is installed: a changed C file means a new install.
-SOURCES := pyproject.toml hatch_build.py \
-	$(shell find abi/tflm_wasm_abi.h firmware_models/engine -type f -not -name '*.pyc')
+# Installing compiles the engine; later a changed C file compiles it again, without an install.
+ENGINE := sdk/tflm_wasm/engine.wasm
+ENGINE_SOURCES := $(shell find abi/tflm_wasm_abi.h firmware_models/engine -type f -not -name '*.pyc')
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 WORKERS ?= 2
 
@@ -22,7 +22,7 @@ WORKERS ?= 2
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
 
-run: $(STAMP) ## hear a wake word inside a WebAssembly module, byte-equal to TFLM
+run: $(STAMP) $(ENGINE) ## hear a wake word inside a WebAssembly module, byte-equal to TFLM
 	@$(BIN)/python -m tflm_wasm.wakeword
 
 test: lint types unit ## every check: ruff, mypy, pytest
@@ -34,7 +34,7 @@ lint: $(STAMP) ## ruff: rules and formatting
 types: $(STAMP) ## mypy, strict
 	$(BIN)/mypy
 
-unit: $(STAMP) compiler ## pytest, WORKERS=2 at a time
+unit: $(STAMP) $(ENGINE) compiler ## pytest, WORKERS=2 at a time
 	$(BIN)/pytest -n $(WORKERS)
 
 format: $(STAMP) ## let ruff mend what it can
@@ -46,16 +46,19 @@ compiler: # the sanitised native build of the engine needs a C compiler; without
 		{ $(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q gcc libc6-dev; } || \
 		echo "no C compiler: the sanitiser tests will skip; to run them: apt-get install gcc" >&2
 
-venv: $(STAMP) ## make .venv and install the package into it, editable
+venv: $(STAMP) $(ENGINE) ## make .venv and install the package into it, editable
 
-$(STAMP): $(SOURCES)
+$(STAMP): pyproject.toml hatch_build.py
 	@test -n "$(PYTHON)" || { echo "Python 3.10 or newer is needed: apt-get install python3 python3-venv" >&2; exit 1; }
 	@test -x $(BIN)/python || { echo "making $(VENV) with $(PYTHON)" && $(PYTHON) -m venv $(VENV); }
 	@echo "installing the package with $(EXTRAS) (some minutes the first time)"
 	@$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[$(EXTRAS)]'
 	@touch $@
 
-picture: $(STAMP) ## make docs/images/wakeword.svg from a real run
+$(ENGINE): $(ENGINE_SOURCES) | $(STAMP)
+	$(BIN)/python firmware_models/engine/build.py $@
+
+picture: $(STAMP) $(ENGINE) ## make docs/images/wakeword.svg from a real run
 	$(BIN)/python -m tflm_wasm.wakeword --svg docs/images/wakeword.svg
 
 ci: ## what CI runs

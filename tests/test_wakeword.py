@@ -298,7 +298,7 @@ def test_a_missing_oracle_is_said_and_claims_no_equality() -> None:
     problems, text = shown(compare=missing)
     assert problems == []
     assert "not installed" in text
-    assert "pip install" in text
+    assert 'pip install "tflm-wasm[oracles]"' in text
     assert "not compared with TFLM" in text
     assert "byte-equal to TFLM" not in text
 

@@ -22,7 +22,7 @@ def main(speech: Path | None, svg: Path | None) -> None:
     """
     from tflm_wasm.wakeword import _demo
 
-    console = Console(record=svg is not None, width=100 if svg else None)
+    console = Console(record=svg is not None, width=80 if svg else None)
     try:
         problems = _demo.run(console, speech or _demo.SPEECH)
     except ModuleNotFoundError as error:

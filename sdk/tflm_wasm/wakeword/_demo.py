@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeAlias
@@ -183,14 +184,17 @@ def _median(comparison: Comparison) -> str:
 
 def _print_notes(console: Console, comparisons: dict[str, list[Comparison]]) -> None:
     flat = [comparison for row in comparisons.values() for comparison in row]
-    notes = {f"{item.oracle}: {item.error} {item.error.hint}" for item in flat if item.error}
+    notes = {f"{item.error}. {item.error.hint}" for item in flat if item.error}
+    missing = {item.oracle for item in flat if isinstance(item.error, OracleMissing)}
+    if missing - {REFERENCE} and sys.version_info >= (3, 12):
+        notes.add("tflite-runtime ends at Python 3.11: `make clean`, `make run PYTHON=python3.11`.")
     if any(item.differences for item in flat if item.oracle != REFERENCE):
         notes.add(
             "tflite_runtime is not TFLM, and some of its kernels round differently: frames that "
             "differ from it are counted, and are no failure."
         )
     for note in sorted(notes):
-        console.print(note, style="yellow", highlight=False)
+        console.print(note, style="yellow", highlight=False, markup=False)
 
 
 def _verdict(
