@@ -1,0 +1,58 @@
+#include "tw_elementwise.h"
+#include "tw_quant.h"
+
+/* RELU: negative values become 0; quantized ones are rescaled too. */
+
+typedef struct {
+  int32_t multiplier, shift;
+  int32_t in_zero_point, out_zero_point;
+} relu;
+
+static tw_status prepare(tw_engine *e, tw_node *node) {
+  TW_TRY(tw_expect_unary_f_i8_i16(e, node));
+  uint8_t type = tw_input(e, node, 0)->type;
+  if (type == TW_FLOAT32) return TW_OK;
+  tw_affine in, out;
+  TW_TRY(tw_input_affine(e, node, 0, &in));
+  TW_TRY(tw_output_affine(e, node, 0, &out));
+  TW_VERIFY(e, type == TW_INT8 || (in.zero_point == 0 && out.zero_point == 0), TW_E_PARAM,
+            "INT16 has a zero point");
+  relu *r = node->data = tw_alloc(e, sizeof *r);
+  if (r == NULL) return TW_E_ARENA;
+  r->in_zero_point = in.zero_point;
+  r->out_zero_point = out.zero_point;
+  double ratio = (double)in.scale / (double)out.scale; /* TFLM's of August 2026 rounds it to float */
+  TW_VERIFY(e, tw_quantize_multiplier(ratio, &r->multiplier, &r->shift), TW_E_PARAM,
+            "ratio of scales too large");
+  return TW_OK;
+}
+
+static inline int32_t quantized(int32_t x, const relu *r, int32_t high) {
+  int32_t y = tw_rescale(x - r->in_zero_point, r->multiplier, r->shift) + r->out_zero_point;
+  return tw_clamp(y, r->out_zero_point, high);
+}
+
+static void eval_i8(const relu *r, const int8_t *in, int8_t *out, uint32_t count) {
+  for (uint32_t i = 0; i < count; i++) out[i] = (int8_t)quantized(in[i], r, INT8_MAX);
+}
+
+static void eval_i16(const relu *r, const int16_t *in, int16_t *out, uint32_t count) {
+  for (uint32_t i = 0; i < count; i++) out[i] = (int16_t)quantized(in[i], r, INT16_MAX);
+}
+
+static void eval_f32(const float *in, float *out, uint32_t count) {
+  for (uint32_t i = 0; i < count; i++) out[i] = in[i] < 0.0f ? 0.0f : in[i];
+}
+
+static int eval(tw_engine *e, tw_node *node) {
+  const tw_tensor *input = tw_input(e, node, 0), *output = tw_output(e, node, 0);
+  uint32_t count = tw_elements(output);
+  switch (input->type) {
+    case TW_INT8: eval_i8(node->data, input->data, output->data, count); break;
+    case TW_INT16: eval_i16(node->data, input->data, output->data, count); break;
+    default: eval_f32(input->data, output->data, count); break;
+  }
+  return TW_OK;
+}
+
+const tw_op tw_op_relu = {19, prepare, eval};
