@@ -25,6 +25,9 @@ tw_status tw_const_i32(tw_engine *e, const tw_node *node, uint32_t i, uint32_t c
 /* Make a negative axis count from the end; check that it is below `rank`. */
 tw_status tw_expect_axis(tw_engine *e, int32_t *axis, uint32_t rank);
 
+/* Eval that copies the bytes of input 0 to output 0, which prepare has found to be as many. */
+int tw_copy_eval(tw_engine *e, tw_node *node);
+
 /* ---- strips: tensors side by side along an axis of a whole one ---- */
 
 /* The whole is output 0 and the parts are all inputs (joining), or the whole is input `whole` and

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.engine import assert_refused
+from tests.support.models import Graph, Model, Op
 from tests.support.moves import (
     assert_both_refuse,
     assert_moves_as_tflm,
@@ -72,8 +74,10 @@ def test_outputs_of_another_type_are_refused() -> None:
 
 
 def test_no_outputs_are_refused() -> None:
-    inputs = [constant([1]), tensor("int8", [0, 0])]
-    assert_op_refused("SPLIT", inputs, [], OPTIONS, status="model")
+    tensors = [tensor("int8", [1]), tensor("int8", [1]), constant([1]), tensor("int8", [0, 0])]
+    ops = [Op("SPLIT", [2, 3], [], OPTIONS), Op("RESHAPE", [0], [1])]
+    model = Model([Graph(tensors, ops, [0, 3], [1])])
+    assert_refused(model.to_bytes(), "model", "op 0 SPLIT: no parts")
 
 
 @pytest.mark.parametrize(
