@@ -4,7 +4,7 @@
 
 static int16_t saturate(float x) {
   if (!(x > -32768.0f)) return INT16_MIN;
-  return x < 32767.0f ? (int16_t)x : INT16_MAX;
+  return (int16_t)(x < 32767.0f ? (int32_t)x : INT16_MAX);
 }
 
 void tw_lut_fill(float in_scale, int32_t in_zero_point, float out_scale, float (*f)(float),

@@ -169,7 +169,9 @@ class Oracle:
         self._log.seek(self._log_start)
         return self._log.read().decode(errors="replace")
 
-    def _ask(self, header: dict[str, Any], arrays: list[Array]) -> tuple[dict[str, Any], list[Array]]:
+    def _ask(
+        self, header: dict[str, Any], arrays: list[Array]
+    ) -> tuple[dict[str, Any], list[Array]]:
         self._log_start = self._log.seek(0, os.SEEK_END)
         deadline = time.monotonic() + self._timeout_s
         try:
@@ -177,7 +179,8 @@ class Oracle:
                 raise OracleError(f"{self.name} is closed", oracle=self.name)
             self._process.stdin.write(encode(header, arrays))
             self._process.stdin.flush()
-            reply = json.loads(self._read(struct.unpack("<I", self._read(4, deadline))[0], deadline))
+            (header_bytes,) = struct.unpack("<I", self._read(4, deadline))
+            reply = json.loads(self._read(header_bytes, deadline))
             results = decode_arrays(reply, self._read(array_bytes(reply), deadline))
         except (BrokenPipeError, EOFError, TimeoutError) as error:
             self._process.kill()
