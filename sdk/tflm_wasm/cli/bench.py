@@ -46,8 +46,9 @@ def command(
     """Time models beside the reference runtimes.
 
     All have their turns within one run. `set-invoke-get` is from NumPy arrays to NumPy arrays, in
-    one thread, and measured the same way for all. `invoke` is the call alone. A ratio above 1 means slower than tflm-wasm. With
-    --json there is one line for each model, with where it was measured.
+    one thread, and measured the same way for all. `invoke` is the call alone. A ratio above 1
+    means slower than tflm-wasm. With --json there is one line for each model, with where it was
+    measured.
     """
     from tflm_wasm._bench import bench
     from tflm_wasm.cli._terminal import progress, write_json
