@@ -24,7 +24,8 @@ static void append(merged *m, uint32_t count, bool repeats_a, bool repeats_b) {
 }
 
 tw_status tw_broadcast_prepare(tw_engine *e, const tw_node *node, tw_broadcast **plan) {
-  const tw_tensor *a = tw_input(e, node, 0), *b = tw_input(e, node, 1), *out = tw_output(e, node, 0);
+  const tw_tensor *a = tw_input(e, node, 0), *b = tw_input(e, node, 1);
+  const tw_tensor *out = tw_output(e, node, 0);
   merged m = {0};
   int32_t rank = tw_max(out->rank, tw_max(a->rank, b->rank));
   for (int32_t i = -1; i >= -rank; i--) {
@@ -53,7 +54,8 @@ static void strides(const tw_broadcast *plan, uint8_t repeats, uint32_t bytes,
 
 void tw_broadcast_run(const tw_engine *e, const tw_node *node, const tw_broadcast *plan,
                       tw_row_fn each, const void *params) {
-  const tw_tensor *a = tw_input(e, node, 0), *b = tw_input(e, node, 1), *out = tw_output(e, node, 0);
+  const tw_tensor *a = tw_input(e, node, 0), *b = tw_input(e, node, 1);
+  const tw_tensor *out = tw_output(e, node, 0);
   uint32_t index[TW_MAX_RANK] = {0}, a_stride[TW_MAX_RANK], b_stride[TW_MAX_RANK];
   strides(plan, plan->repeats[0], tw_type_bytes(a->type), a_stride);
   strides(plan, plan->repeats[1], tw_type_bytes(b->type), b_stride);

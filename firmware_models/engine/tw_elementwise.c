@@ -19,7 +19,8 @@ tw_status tw_expect_unary_f_i8_i16(tw_engine *e, const tw_node *node) {
 
 tw_status tw_expect_binary(tw_engine *e, const tw_node *node) {
   TW_TRY(tw_expect(e, node, 2, 2, 1));
-  const tw_tensor *a = tw_input(e, node, 0), *b = tw_input(e, node, 1), *out = tw_output(e, node, 0);
+  const tw_tensor *a = tw_input(e, node, 0), *b = tw_input(e, node, 1);
+  const tw_tensor *out = tw_output(e, node, 0);
   if (a->type != TW_FLOAT32 && a->type != TW_INT8 && a->type != TW_INT16 && a->type != TW_INT32) {
     return tw_fail_type(e, "input 0", a);
   }

@@ -1,7 +1,7 @@
 /* Fixed-point functions of one variable on int32, bit for bit as gemmlowp computes them for TFLM.
  *
- * A value with m integer bits is raw / 2^(31 - m), so its range is [-2^m, 2^m). One, with no integer
- * bits, is INT32_MAX. */
+ * A value with m integer bits is raw / 2^(31 - m), so its range is [-2^m, 2^m). With no integer bits
+ * INT32_MAX stands for 1. */
 #ifndef TW_FIXED_H
 #define TW_FIXED_H
 
@@ -16,8 +16,8 @@ int32_t tw_fixed_logistic(int32_t x, int32_t integer_bits);
 /* tanh x for x with 0 to 4 integer bits; the result has none. */
 int32_t tw_fixed_tanh(int32_t x, int32_t integer_bits);
 
-/* The reciprocal of x > 0, which has `integer_bits`: result * 2^-bits_over_unit, where the result
- * has no integer bits. */
+/* The reciprocal of x > 0, which has `integer_bits`: result * 2^-bits_over_unit, with no integer
+ * bits in the result. */
 int32_t tw_fixed_reciprocal(int32_t x, int32_t integer_bits, int32_t *bits_over_unit);
 
 #endif

@@ -20,7 +20,7 @@ double tw_exp(double x);
 /* Natural logarithm, within about 1e-16 relative; -infinity at 0, NaN below. */
 double tw_log(double x);
 
-/* Computed in double precision: correctly rounded but for about one argument in 10^8. */
+/* Computed in double precision: the nearest float, or the next in fewer than 1 of 10^8 cases. */
 float tw_expf(float x);
 float tw_logf(float x);
 float tw_tanhf(float x);

@@ -33,7 +33,7 @@ static inline int32_t tw_sigmoid_scale(const tw_sigmoid *s, int16_t x) {
 int16_t tw_logistic_i16(const uint16_t *table, int32_t x);
 int16_t tw_tanh_i16(const uint16_t *table, int32_t x);
 
-/* The input of the int8 functions with 4 integer bits. */
+/* An int8 input, as its distance from the zero point, in fixed point with 4 integer bits. */
 int32_t tw_sigmoid_scale_i8(const tw_sigmoid *s, int32_t distance);
 
 #endif

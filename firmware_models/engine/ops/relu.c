@@ -21,7 +21,8 @@ static tw_status prepare(tw_engine *e, tw_node *node) {
   if (r == NULL) return TW_E_ARENA;
   r->in_zero_point = in.zero_point;
   r->out_zero_point = out.zero_point;
-  double ratio = (double)in.scale / (double)out.scale; /* TFLM's of August 2026 rounds it to float */
+  /* As the oracle does it; TFLM's sources of August 2026 round the ratio to float. */
+  double ratio = (double)in.scale / (double)out.scale;
   TW_VERIFY(e, tw_quantize_multiplier(ratio, &r->multiplier, &r->shift), TW_E_PARAM,
             "ratio of scales too large");
   return TW_OK;

@@ -22,10 +22,11 @@ typedef struct {
 
 static bool near(float value, float wanted) {
   float distance = value > wanted ? value - wanted : wanted - value;
-  return distance <= 0.001f * 1.0f * wanted;
+  return distance <= 0.001f * wanted;
 }
 
-static tw_status prepare_i8(tw_engine *e, softmax *s, float scale, tw_affine out, uint8_t out_type) {
+static tw_status prepare_i8(tw_engine *e, softmax *s, float scale, tw_affine out,
+                            uint8_t out_type) {
   bool to_i8 = out_type == TW_INT8;
   TW_VERIFY(e, to_i8 ? out.scale == 1.0f / 256 : near(out.scale, 1.0f / 65536), TW_E_PARAM,
             "output scale is not 2^-%d", to_i8 ? 8 : 16);
@@ -33,9 +34,9 @@ static tw_status prepare_i8(tw_engine *e, softmax *s, float scale, tw_affine out
             "output zero point %d", (int)out.zero_point);
   double real = (double)s->beta * (double)scale * (double)(1 << (31 - INTEGER_BITS));
   TW_VERIFY(e, real > 1.0 && s->beta <= FLT_MAX, TW_E_PARAM, "beta or input scale out of range");
-  if (real >= 1073741824.0) return TW_OK; /* 2^30: only the maximum itself counts */
   int32_t shift;
-  TW_VERIFY(e, tw_quantize_multiplier(real, &s->multiplier, &shift), TW_E_PARAM, "input scale");
+  bool small = tw_quantize_multiplier(real, &s->multiplier, &shift);
+  if (!small) return TW_OK; /* only the maximum itself counts */
   s->shift = (int8_t)shift;
   s->least = -(int32_t)(((int64_t)31 << (31 - INTEGER_BITS)) >> shift);
   return TW_OK;
@@ -71,7 +72,8 @@ static tw_status check(tw_engine *e, const tw_node *node) {
   if (output->type != input->type && !(input->type == TW_INT8 && output->type == TW_INT16)) {
     return tw_fail_type(e, "output 0", output);
   }
-  TW_VERIFY(e, input->rank >= 1 && tw_same_shape(input, output), TW_E_SHAPE, "input or output shape");
+  TW_VERIFY(e, input->rank >= 1 && tw_same_shape(input, output), TW_E_SHAPE,
+            "rank 0, or an output of another shape");
   return TW_OK;
 }
 
