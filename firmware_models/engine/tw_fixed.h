@@ -1,6 +1,6 @@
 /* Fixed-point functions of one variable on int32, bit for bit as gemmlowp computes them for TFLM.
  *
- * A value with m integer bits is raw / 2^(31 - m), so its range is [-2^m, 2^m). With no integer bits
+ * A value with m integer bits is raw / 2^(31 - m); its range is [-2^m, 2^m). With no integer bits
  * INT32_MAX stands for 1. */
 #ifndef TW_FIXED_H
 #define TW_FIXED_H
