@@ -42,7 +42,7 @@ tw_status tw_window_prepare(tw_engine *e, const tw_window_options *o, const tw_t
 static void clip(int32_t origin, int32_t taps, int32_t dilation, int32_t size, int32_t *first,
                  int32_t *count) {
   int32_t from = origin < 0 ? (-origin + dilation - 1) / dilation : 0;
-  int32_t to = origin < size ? (size - origin + dilation - 1) / dilation : 0;
+  int32_t to = (size - origin + dilation - 1) / dilation;
   *first = from;
   *count = tw_max(tw_min(to, taps) - from, 0);
 }
@@ -60,11 +60,12 @@ void tw_window_slide(const tw_engine *e, const tw_node *node, const tw_window *w
   p.tap_row_step = w.width;
   for (int32_t batch = 0; batch < output->dims[0]; batch++) {
     for (int32_t out_y = 0; out_y < output->dims[1]; out_y++) {
-      int32_t y = out_y * w.stride_h - w.pad_h, row;
-      clip(y, w.height, w.dilation_h, height, &row, &p.rows);
+      int32_t y = out_y * w.stride_h - w.pad_h, row, rows;
+      clip(y, w.height, w.dilation_h, height, &row, &rows);
       for (int32_t out_x = 0; out_x < output->dims[2]; out_x++) {
         int32_t x = out_x * w.stride_w - w.pad_w, column;
         clip(x, w.width, w.dilation_w, width, &column, &p.columns);
+        p.rows = p.columns > 0 ? rows : 0;
         p.first = ((batch * height + y + row * w.dilation_h) * width + x + column * w.dilation_w) *
                   depth;
         p.first_tap = row * w.width + column;

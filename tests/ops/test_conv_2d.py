@@ -39,6 +39,7 @@ SHAPES = {
     "window larger than image": ((1, 3, 2), 2, 3, (7, 5), (1, 1), (1, 1), "same"),
     "stride larger than window": ((1, 9, 9), 2, 3, (2, 2), (4, 5), (1, 1), "valid"),
     "whole image": ((2, 4, 4), 3, 6, (4, 4), (1, 1), (1, 1), "valid"),
+    "deep": ((1, 1, 2), 1100, 2, (1, 1), (1, 1), (1, 1), "same"),
     "one pixel": ((1, 1, 1), 16, 16, (3, 3), (1, 1), (1, 1), "same"),
 }
 
@@ -153,6 +154,12 @@ def test_accumulators_wrap_as_in_tflm() -> None:
     compare(layer, 11)
 
 
+@pytest.mark.parametrize("bias_type", ["int32", "int64"])
+def test_int16_sums_over_32_bits_equal_tflm(bias_type: str) -> None:
+    layer = conv(14, "int16", "deep", bias_type=bias_type, gain=0.01)
+    compare(layer.with_input(1, data=np.full((2, 1, 1, 1100), -128)), 14)
+
+
 def test_weights_and_bias_may_be_computed() -> None:
     layer = conv(12).with_input(1, data=None).with_input(2, data=None)
     compare(layer, 12)
@@ -186,8 +193,16 @@ def test_malformed_convolutions_are_refused(change: str) -> None:
     assert_refused(apply(conv(20)), status)
 
 
-def test_an_int64_accumulator_refuses_a_shift_it_cannot_make() -> None:
-    assert_refused(conv(21, "int16", gain=1e9), "param")
+@pytest.mark.parametrize("bias_type", ["int32", "int64"])
+def test_an_int64_accumulator_is_scaled_by_less_than_2_to_the_14(bias_type: str) -> None:
+    layer = conv(21, "int16", per_channel=False, bias_type=bias_type, input_scale=1.0)
+    layer = layer.with_input(1, scale=1.0).with_input(2, data=np.arange(5))
+    compare(layer.with_output(scale=1.01 * 2**-14), 21)
+    over = layer.with_output(scale=0.99 * 2**-14)
+    if bias_type == "int32":
+        compare(over, 21)
+    else:
+        assert_refused(over, "param")
 
 
 def test_a_float_bias_is_needed_for_floats() -> None:

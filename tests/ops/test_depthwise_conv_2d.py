@@ -37,6 +37,7 @@ SHAPES = {
     "no tap inside": ((1, 2, 2), 3, 1, (2, 2), (1, 1), (5, 5), "same"),
     "window larger than image": ((1, 3, 2), 2, 2, (7, 5), (1, 1), (1, 1), "same"),
     "stride larger than window": ((1, 9, 9), 3, 1, (2, 2), (4, 5), (1, 1), "valid"),
+    "large window": ((1, 30, 30), 2, 1, (30, 30), (1, 1), (1, 1), "valid"),
     "whole image": ((2, 4, 4), 9, 1, (4, 4), (1, 1), (1, 1), "valid"),
 }
 
@@ -126,6 +127,11 @@ def test_extreme_scales_equal_tflm(dtype: str, gain: float) -> None:
 def test_accumulators_wrap_as_in_tflm() -> None:
     biases = np.asarray([2**31 - 1, -(2**31), 2**31 - 40000, 0, 5])
     compare(depthwise(8).with_input(2, data=biases), 8)
+
+
+def test_int16_sums_over_32_bits_equal_tflm() -> None:
+    layer = depthwise(10, "int16", "large window", gain=0.01)
+    compare(layer.with_input(1, data=np.full((1, 30, 30, 2), -128)), 10)
 
 
 def test_weights_and_bias_may_be_computed() -> None:

@@ -31,6 +31,7 @@ SHAPES: dict[str, tuple[Sequence[int], int, Sequence[int]]] = {
     "kept dimensions": ((2, 3, 4, 6), 5, (2, 3, 4, 5)),
     "an input that is split in rows": ((2, 12), 3, (6, 3)),
     "output of rank 1": ((1, 9), 4, (4,)),
+    "deep": ((2, 1100), 3, (2, 3)),
     "wide": ((1, 640), 128, (1, 128)),
 }
 DEPTHS = {"an image taken as a row": 60, "an input that is split in rows": 4}
@@ -148,6 +149,12 @@ def test_extreme_scales_equal_tflm(dtype: str, gain: float) -> None:
 def test_accumulators_wrap_as_in_tflm() -> None:
     biases = np.asarray([2**31 - 1, -(2**31), 2**31 - 40000, 0, 5, 2**31 - 9, *[7] * 5])
     compare(dense(30).with_input(2, data=biases), 30)
+
+
+@pytest.mark.parametrize("bias_type", ["int32", "int64"])
+def test_int16_sums_over_32_bits_equal_tflm(bias_type: str) -> None:
+    layer = dense(33, "int16", "deep", bias_type=bias_type, gain=0.01)
+    compare(layer.with_input(1, data=np.full((3, 1100), -128)), 33)
 
 
 def test_weights_and_bias_may_be_computed() -> None:

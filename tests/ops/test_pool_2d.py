@@ -106,8 +106,9 @@ def test_fused_activations_of_floats_equal_tflm(op: str, activation: str) -> Non
 @pytest.mark.parametrize("op", OPS)
 def test_scales_may_differ_by_a_millionth_as_in_tflm(op: str) -> None:
     layer = pool(op, scale=0.5)
-    compare(layer.with_output(scale=0.5 + 9e-7), 6)
-    assert_refused(layer.with_output(scale=0.5 + 12e-7), "param")
+    for sign in (-1, 1):
+        compare(layer.with_output(scale=0.5 + sign * 9e-7), 6)
+        assert_refused(layer.with_output(scale=0.5 + sign * 12e-7), "param")
 
 
 REFUSED: Refusals = {
