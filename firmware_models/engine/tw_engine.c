@@ -153,7 +153,7 @@ static tw_status load_and_plan(tw_engine *e) {
 static tw_status fail_arena(tw_engine *e) {
   bool planned = e->arena_needed != 0; /* else counting stopped early */
   if (!planned) {
-    e->arena_needed = tw_align_up(e->persistent, TW_ALIGN) + tw_align_up(e->head, TW_ALIGN);
+    e->arena_needed = tw_align_up(e->persistent + e->head, TW_ALIGN);
     if (e->arena_needed <= e->arena_bytes) e->arena_needed = e->arena_bytes + TW_ALIGN;
   }
   e->node = -1;

@@ -17,6 +17,7 @@ typedef struct {
 typedef struct {
   record *records; /* tensors in order, then scratches */
   uint32_t count, tensor_records;
+  uint32_t missing; /* records that found no room, of `count` */
 } plan;
 
 /* Position of the offline plan's offsets in the model, or 0 when it has none. */
@@ -50,13 +51,17 @@ static tw_status find_offline_plan(tw_engine *e, uint32_t *position) {
   return TW_OK;
 }
 
-static tw_status add_record(tw_engine *e, plan *p, void **where, uint32_t bytes, int32_t offset) {
+/* NULL when there is no room left; the record counts all the same. */
+static record *add_record(tw_engine *e, plan *p, void **where, uint32_t bytes, int32_t offset) {
   record *r = tw_alloc_temporary(e, sizeof *r);
-  if (r == NULL) return TW_E_ARENA;
+  p->count++;
+  if (r == NULL) {
+    p->missing++;
+    return NULL;
+  }
   *r = (record){where, tw_align_up(bytes, TW_ALIGN), offset, NEVER, NEVER, NONE};
   if (p->records == NULL) p->records = r;
-  p->count++;
-  return TW_OK;
+  return r;
 }
 
 static tw_status collect(tw_engine *e, plan *p) {
@@ -78,19 +83,21 @@ static tw_status collect(tw_engine *e, plan *p) {
         return tw_fail_model(e, TW_E_MODEL, "the offline memory plan puts tensor %u at %d",
                              (unsigned)i, (int)offset);
       }
-      TW_TRY(add_record(e, p, &t->data, t->bytes, offset));
+      record *r = add_record(e, p, &t->data, t->bytes, offset);
       t->data = (void *)(uintptr_t)p->count;
-      if (t->flags & TW_TENSOR_VARIABLE) { /* keeps its value between invokes */
-        p->records[p->count - 1].first = 0;
-        p->records[p->count - 1].last = TW_MAX_TIME;
+      if (r != NULL && (t->flags & TW_TENSOR_VARIABLE)) { /* keeps its value between invokes */
+        r->first = 0;
+        r->last = TW_MAX_TIME;
       }
     }
   }
   p->tensor_records = p->count;
   for (uint32_t i = 0; i < e->scratch_count; i++) {
-    TW_TRY(add_record(e, p, e->scratches[i].where, e->scratches[i].bytes, ONLINE));
+    add_record(e, p, e->scratches[i].where, e->scratches[i].bytes, ONLINE);
   }
-  return TW_OK;
+  if (p->missing == 0) return TW_OK;
+  e->head += p->missing * (uint32_t)sizeof(record); /* so that the arena next time has room */
+  return TW_E_ARENA;
 }
 
 /* ---- lifetimes ---- */
@@ -248,15 +255,16 @@ static uint32_t place_all(plan *p) {
 }
 
 tw_status tw_plan(tw_engine *e) {
-  plan p = {NULL, 0, 0};
+  plan p = {NULL, 0, 0, 0};
   TW_TRY(collect(e, &p));
   if (p.count > TW_MAX_TENSORS) return tw_fail_model(e, TW_E_LIMIT, "too many buffers");
   TW_TRY(mark_lifetimes(e, &p));
   e->subgraph = 0;
   e->node = -1;
   uint32_t span = place_all(&p);
-  uint64_t persistent = tw_align_up(e->persistent, TW_ALIGN);
-  uint64_t needed = persistent + tw_align_up(span > e->head ? span : e->head, TW_ALIGN);
+  uint64_t persistent = tw_align_up(e->persistent, TW_ALIGN), needed = persistent + span;
+  uint64_t planning = tw_align_up(e->persistent + e->head, TW_ALIGN);
+  if (planning > needed) needed = planning;
   e->arena_used = (uint32_t)persistent + span;
   e->arena_needed = needed > UINT32_MAX ? UINT32_MAX : (uint32_t)needed;
   if (e->counting || span > e->arena_bytes - tw_align_up(e->tail, TW_ALIGN)) return TW_E_ARENA;
