@@ -191,8 +191,8 @@ def _problem(data: bytes, error: ModelError, subgraph: int, index: int) -> Probl
     reason = str(error)
     if isinstance(error, UnsupportedOpError):
         reason = f"op {index}: {op.name} is not supported, with {_types(op)}"
-    elif error.op_index != index:
-        reason = reason.replace(f"op {error.op_index}:", f"op {index}:", 1)
+    elif reason.startswith(f"op {error.op_index} "):  # its index once others were taken out
+        reason = f"op {index} {reason.split(' ', 2)[2]}"
     return Problem(subgraph, index, op.name, type(error).__name__, reason)
 
 
