@@ -17,7 +17,7 @@ ENGINE_SOURCES := $(shell find abi/tflm_wasm_abi.h firmware_models/engine -type 
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 WORKERS ?= 2
 
-.PHONY: help run test lint format types unit compiler venv picture ci clean
+.PHONY: help run test lint format types unit fuzz compiler venv picture ci clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -36,6 +36,9 @@ types: $(STAMP) ## mypy, strict
 
 unit: $(STAMP) $(ENGINE) compiler ## pytest, WORKERS=2 at a time
 	$(BIN)/pytest -n $(WORKERS)
+
+fuzz: $(STAMP) $(ENGINE) compiler ## the long suite: 100,000 mutated models, in wasm and under sanitizers
+	TFLM_WASM_FUZZ=100000 $(BIN)/pytest -n $(WORKERS) tests/test_fuzz.py
 
 format: $(STAMP) ## let ruff mend what it can
 	$(BIN)/ruff check --fix .

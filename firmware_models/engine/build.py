@@ -79,7 +79,7 @@ def _heap_base(linked: bytes) -> int:
     from tflm_wasm import _wasm
 
     module = _wasm.parse(linked)
-    payload = next(payload for section, payload in module.sections if section == _wasm._GLOBAL)
+    payload = next(payload for section, payload in module.sections if section == _wasm.GLOBAL)
     reader = _wasm.Reader(payload)
     values = []
     for _ in range(reader.u32()):
@@ -144,7 +144,7 @@ def build_native(output: Path, compiler: str = "cc") -> None:
         # tw_abi.c is wasm only: it is made of the control block at address 0.
         files = [path for path in sources(ops) if path.stem != "tw_abi"]
         _run(
-            *(compiler, "-std=c11", "-D_DEFAULT_SOURCE", "-O1", "-g", *SEMANTICS, *WARNINGS),
+            *(compiler, "-std=c11", "-D_DEFAULT_SOURCE", "-O2", "-g", *SEMANTICS, *WARNINGS),
             *("-fsanitize=address,undefined,float-cast-overflow", "-fno-sanitize-recover=all"),
             *(f"-I{folder}", f"-I{ROOT / 'abi'}", f"-I{ENGINE}"),
             *(str(path) for path in [*files, ENGINE / "native" / "engine_native.c"]),

@@ -22,7 +22,7 @@ HEADER: Final = b"\0asm\x01\0\0\0"
 PAGE_BYTES: Final = 65_536
 
 CUSTOM, _TYPE, _IMPORT, _FUNCTION, _TABLE, MEMORY = range(6)
-_GLOBAL, _EXPORT, _START, _ELEMENT, CODE, DATA, DATA_COUNT, _TAG = range(6, 14)
+GLOBAL, _EXPORT, _START, _ELEMENT, CODE, DATA, DATA_COUNT, _TAG = range(6, 14)
 _KINDS: Final = ("func", "table", "memory", "global", "tag")
 _VALUE_TYPES: Final = {
     0x7F: "i32",
@@ -44,7 +44,7 @@ _ORDER: Final = {
             _TABLE,
             MEMORY,
             _TAG,
-            _GLOBAL,
+            GLOBAL,
             _EXPORT,
             _START,
             _ELEMENT,
