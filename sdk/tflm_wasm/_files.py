@@ -23,13 +23,23 @@ def read_up_to(path: str | os.PathLike[str], limit: int) -> bytes:
         raise _failed("read", path, error) from error
 
 
-def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
-    """Write a file so that nobody ever sees half of it.
+def write_file(path: str | os.PathLike[str], content: bytes) -> None:
+    """Write a file so that nobody ever sees half of it; a device or a pipe is written to as it is.
 
     Raises:
         FileError: It can't be written; an older file of that name is then untouched.
     """
     target = Path(path)
+    try:
+        if target.exists() and not target.is_file():
+            target.write_bytes(content)
+        else:
+            _replace(target, content)
+    except OSError as error:
+        raise _failed("write", path, error) from error
+
+
+def _replace(target: Path, content: bytes) -> None:
     temporary: str | None = None
     try:
         descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
@@ -39,11 +49,11 @@ def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
             os.fsync(file.fileno())
         Path(temporary).chmod(0o666 & ~_umask())
         Path(temporary).replace(target)
-    except OSError as error:
+    except OSError:
         if temporary is not None:
             with suppress(OSError):
                 Path(temporary).unlink()
-        raise _failed("write", path, error) from error
+        raise
 
 
 def _umask() -> int:

@@ -9,14 +9,13 @@ import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
 from math import prod
-from pathlib import Path
 from typing import Any, BinaryIO, Final, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tflm_wasm._errors import FileError, InputError
-from tflm_wasm._files import read_up_to, write_atomically
+from tflm_wasm._files import read_up_to
 from tflm_wasm._tensor import Tensor
 
 Array: TypeAlias = NDArray[Any]
@@ -258,22 +257,3 @@ def encode_outputs(outputs: Mapping[str, Array], form: str) -> bytes:
             hint="Write a .npz: `tflm-wasm run MODEL INPUT --output out.npz`.",
         )
     return buffer.getvalue()
-
-
-def write_file(path: str | os.PathLike[str], content: bytes) -> None:
-    """Write a file as a whole or not at all; a device or a pipe is written to as it is.
-
-    Raises:
-        FileError: It can't be written.
-    """
-    target = Path(path)
-    if not target.exists() or target.is_file():
-        write_atomically(target, content)
-        return
-    try:
-        with target.open("wb") as file:
-            file.write(content)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        name = os.fspath(path)
-        raise FileError(f"Could not write '{name}': {reason}", path=name) from error

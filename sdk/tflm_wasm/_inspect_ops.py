@@ -22,7 +22,7 @@ from tflm_wasm._errors import (
     UnsupportedOpError,
     UnsupportedTypeError,
 )
-from tflm_wasm._model import Model, TensorInfo, _reading
+from tflm_wasm._model import Model, TensorInfo, reading
 
 # Errors that are about one operator; it can be taken out, and the rest of the model looked at.
 _ABOUT_ONE_OP = (UnsupportedOpError, UnsupportedTypeError, ShapeError, ParameterError)
@@ -80,7 +80,7 @@ def read_ops(data: bytes) -> list[Op]:
     ops: list[Op] = []
     # In an honest file each operator takes four bytes, and so does each index of a tensor.
     entries_left = len(data) // 4
-    with _reading("operators"):
+    with reading("operators"):
         root = tflite.Model.GetRootAs(data, 0)
         for graph in range(min(root.SubgraphsLength(), entries_left)):
             for index in range(min(root.Subgraphs(graph).OperatorsLength(), entries_left)):
@@ -184,7 +184,7 @@ def _original_index(index: int, gone: list[int]) -> int:
 def _problem(data: bytes, error: ModelError, subgraph: int, index: int) -> Problem:
     try:
         root, model = tflite.Model.GetRootAs(data, 0), Model(data)
-        with _reading(f"operator {index}"):
+        with reading(f"operator {index}"):
             op = _read_op(root, model, subgraph, index)
     except MalformedModelError:
         return Problem(subgraph, index, None, type(error).__name__, str(error))
@@ -210,7 +210,7 @@ def _remove_op(data: bytearray, subgraph: int, index: int) -> bool:
     and their offsets grow by the four bytes they moved.
     """
     try:
-        with _reading("operators"):
+        with reading("operators"):
             table = tflite.Model.GetRootAs(data, 0).Subgraphs(subgraph)._tab
             start = table.Vector(table.Offset(_OPERATORS_FIELD))
             count = table.VectorLen(table.Offset(_OPERATORS_FIELD))

@@ -1,6 +1,6 @@
 """What a .tflite file says about its tensors and signatures, read with the generated schema.
 
-The generated code trusts its input, so everything that reads the file goes through `_reading`:
+The generated code trusts its input, so everything that reads the file goes through `reading`:
 whatever a hostile file makes it raise becomes `MalformedModelError`. Counts are checked against
 the size of the file before any loop over them.
 """
@@ -83,7 +83,7 @@ class Signature(NamedTuple):
 
 
 @contextmanager
-def _reading(what: str) -> Iterator[None]:
+def reading(what: str) -> Iterator[None]:
     try:
         yield
     except MalformedModelError:
@@ -110,7 +110,7 @@ class Model:
         self._tensors: dict[tuple[int, int], TensorInfo] = {}
         # Tensors of a hostile file can share one huge name: what is read in all is bounded.
         self._bytes_left = 8 * len(data)
-        with _reading("root"):
+        with reading("root"):
             self._root = tflite.Model.GetRootAs(data, 0)
             self._subgraphs = [
                 self._root.Subgraphs(i) for i in range(self._count(self._root.SubgraphsLength()))
@@ -134,7 +134,7 @@ class Model:
 
     def tensor_count(self, subgraph: int = 0) -> int:
         """Return the number of tensors of a subgraph."""
-        with _reading("tensors"):
+        with reading("tensors"):
             count: int = self._subgraphs[subgraph].TensorsLength()
             return count
 
@@ -152,7 +152,7 @@ class Model:
             )
         key = subgraph, index
         if key not in self._tensors:
-            with _reading(f"tensor {index}"):
+            with reading(f"tensor {index}"):
                 graph = self._subgraphs[subgraph]
                 self._tensors[key] = self._read_tensor(graph.Tensors(index), index)
         return self._tensors[key]
@@ -198,7 +198,7 @@ class Model:
         dtype = view_dtype(info.element_type)
         if info.buffer == 0 or dtype is None:
             return None
-        with _reading(f"buffer of tensor {index}"):
+        with reading(f"buffer of tensor {index}"):
             if info.buffer >= self._root.BuffersLength():
                 raise MalformedModelError(f"Tensor {index} has no buffer {info.buffer}")
             buffer = self._root.Buffers(info.buffer)
@@ -229,7 +229,7 @@ class Model:
         Raises:
             MalformedModelError: They can't be read.
         """
-        with _reading("signatures"):
+        with reading("signatures"):
             count = self._count(self._root.SignatureDefsLength())
             found = [self._root.SignatureDefs(i) for i in range(count)]
             return {_text(one.SignatureKey()): self._read_signature(one) for one in found}

@@ -11,7 +11,7 @@ from tflm_wasm import _abi
 from tflm_wasm._admission import admit, check_block
 from tflm_wasm._block import Block
 from tflm_wasm._errors import ModelError, ModuleTooLargeError, TensorIndexError
-from tflm_wasm._files import read_up_to, write_atomically
+from tflm_wasm._files import read_up_to, write_file
 from tflm_wasm._limits import Limits
 from tflm_wasm._wasm import WasmModule
 
@@ -69,7 +69,7 @@ class Module:
         Raises:
             FileError: It can't be written.
         """
-        write_atomically(path, self.wasm)
+        write_file(path, self.wasm)
 
     def open(self, *, limits: Limits | None = None) -> Session:
         """Return a running instance; the module's own profile counts as opted into.

@@ -30,7 +30,7 @@ def command(model: Path, output: Path | None, profile: str, arena_bytes: int | N
     can't run is refused here and not on a board. The same model gives the same bytes.
     """
     import tflm_wasm
-    from tflm_wasm._inputs import write_file
+    from tflm_wasm._files import write_file
     from tflm_wasm.cli._terminal import say
 
     target = output or model.with_suffix(".wasm")

@@ -56,7 +56,8 @@ def command(
     output_0, output_1, ...
     """
     import tflm_wasm
-    from tflm_wasm._inputs import dequantized, encode_outputs, frames_of, read_source, write_file
+    from tflm_wasm._files import write_file
+    from tflm_wasm._inputs import dequantized, encode_outputs, frames_of, read_source
     from tflm_wasm._run import run_sequences
     from tflm_wasm.cli._terminal import progress, write_json
 

@@ -111,7 +111,8 @@ def _save(report: VerifyReport, path: Path | None) -> str | None:
     """Write the first failing input; `verify --inputs` and `run` read it."""
     import numpy as np
 
-    from tflm_wasm._inputs import encode_outputs, write_file
+    from tflm_wasm._files import write_file
+    from tflm_wasm._inputs import encode_outputs
 
     if path is None or not report.failing:
         return None
