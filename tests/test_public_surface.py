@@ -18,12 +18,23 @@ HEAVY = {
     "flatbuffers",
     "numpy",
     "rich",
+    "serial",
     "tflite",
     "tflite_micro",
     "tflite_runtime",
     "wasmtime",
 }
-NAMES = {"Interpreter", "Limits", "Module", "Session", "Tensor", "__version__", "build", "load"}
+NAMES = {
+    "Device",
+    "Interpreter",
+    "Limits",
+    "Module",
+    "Session",
+    "Tensor",
+    "__version__",
+    "build",
+    "load",
+}
 ERRORS = {
     name: value
     for name, value in vars(_errors).items()

@@ -28,6 +28,7 @@ TflmWasmError
 ├── GuestError                    a call into the guest failed
 │   ├── GuestStatusError          it returned a status code other than ok
 │   ├── GuestTrap                 it trapped
+│   │   └── SandboxFault          the sandbox of a board stopped it
 │   ├── GuestTimeout              it ran longer than allowed
 │   ├── GuestStackOverflow        its C stack ran into the control block
 │   ├── GuestMemoryGrown          it grew its memory during a call
@@ -43,48 +44,48 @@ TflmWasmError
 │   ├── OptionError               an option that would not be honoured
 │   ├── SignatureError            no such signature, or wrong arguments for it
 │   └── NotAllocatedError         allocate_tensors() was not called               (RuntimeError)
-└── OracleError                   a reference runtime
-    ├── OracleMissing             it is not installed
-    ├── OracleRefused             it does not accept the model
-    └── OracleCrashed             its process died
+├── OracleError                   a reference runtime
+│   ├── OracleMissing             it is not installed
+│   ├── OracleRefused             it does not accept the model
+│   └── OracleCrashed             its process died
+└── LinkError                     talking to a board failed
+    ├── SerialMissing             pyserial is not installed
+    ├── PortNotFoundError         there is no such port
+    ├── PortBusyError             someone else holds it
+    ├── PortPermissionError       the user may not open it
+    ├── PortLostError             it went away while in use
+    ├── WrongDeviceError          what is there is not the board
+    ├── LinkTimeoutError          no answer before the deadline               (TimeoutError)
+    ├── LinkProtocolError         an answer that makes no sense
+    ├── DeviceRefusedError        the board says no
+    ├── NoActiveModelError        no model runs on the board
+    ├── DeviceStateError          the state of a stateful model is lost
+    └── UploadError               a model did not get there whole
 
 Each error has a `hint`, one sentence that ends with what to do next, and typed fields.
 """
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
-
 from tflm_wasm._abi import Status
-
-
-class TflmWasmError(Exception):
-    """Root of every error of this package; `hint` says what to do next."""
-
-    default_hint: ClassVar[str] = "Run `tflm-wasm doctor`."
-    hint: str
-
-    def __init__(self, message: str, *, hint: str | None = None, **fields: Any) -> None:
-        super().__init__(message)
-        self.hint = hint or self.default_hint
-        for name, value in fields.items():
-            if not any(
-                name in vars(base).get("__annotations__", {}) for base in type(self).__mro__
-            ):
-                raise TypeError(f"{type(self).__name__} has no field {name!r}")
-            setattr(self, name, value)
-        # Python 3.11 and later print the notes under a traceback.
-        self.__notes__ = [f"Hint: {self.hint}"]
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _restore, (type(self), str(self), self.__dict__)
-
-
-def _restore(cls: type[TflmWasmError], message: str, state: dict[str, Any]) -> TflmWasmError:
-    """Rebuild a pickled error, as multiprocessing and pytest-xdist need it."""
-    error = cls(message)
-    error.__dict__.update(state)
-    return error
+from tflm_wasm._errors_base import TflmWasmError as TflmWasmError
+from tflm_wasm._errors_link import DeviceRefusedError as DeviceRefusedError
+from tflm_wasm._errors_link import DeviceStateError as DeviceStateError
+from tflm_wasm._errors_link import LinkError as LinkError
+from tflm_wasm._errors_link import LinkProtocolError as LinkProtocolError
+from tflm_wasm._errors_link import LinkTimeoutError as LinkTimeoutError
+from tflm_wasm._errors_link import NoActiveModelError as NoActiveModelError
+from tflm_wasm._errors_link import PortBusyError as PortBusyError
+from tflm_wasm._errors_link import PortLostError as PortLostError
+from tflm_wasm._errors_link import PortNotFoundError as PortNotFoundError
+from tflm_wasm._errors_link import PortPermissionError as PortPermissionError
+from tflm_wasm._errors_link import SerialMissing as SerialMissing
+from tflm_wasm._errors_link import UploadError as UploadError
+from tflm_wasm._errors_link import WrongDeviceError as WrongDeviceError
+from tflm_wasm._errors_oracle import OracleCrashed as OracleCrashed
+from tflm_wasm._errors_oracle import OracleError as OracleError
+from tflm_wasm._errors_oracle import OracleMissing as OracleMissing
+from tflm_wasm._errors_oracle import OracleRefused as OracleRefused
 
 
 class EngineMissingError(TflmWasmError):
@@ -280,6 +281,16 @@ class GuestTrap(GuestError):
     kind: str
 
 
+class SandboxFault(GuestTrap):
+    """The sandbox of a board stopped the guest, which was started again; `address` in its memory.
+
+    `kind` is one of read, write, execute, stack, timeout, trap, other.
+    """
+
+    default_hint = "Run the same input on the host, where it traps too: `tflm-wasm run MODULE`."
+    address: int
+
+
 class GuestTimeout(GuestError):
     """A call ran longer than `time_s` seconds and was stopped."""
 
@@ -370,29 +381,3 @@ class NotAllocatedError(InterpreterError, RuntimeError):
     """`allocate_tensors()` must come first."""
 
     default_hint = "Call `interpreter.allocate_tensors()`."
-
-
-class OracleError(TflmWasmError):
-    """A reference runtime could not answer; `oracle` is its name."""
-
-    default_hint = (
-        "See what is installed with `tflm-wasm doctor`; install with `pip install "
-        '"tflm-wasm[oracles]"`.'
-    )
-    oracle: str
-
-
-class OracleMissing(OracleError):
-    """The reference runtime is not installed, or not for this Python."""
-
-
-class OracleRefused(OracleError):
-    """The reference runtime does not accept the model."""
-
-    default_hint = "Compare with another one: `tflm-wasm verify MODEL --oracle tflite_micro`."
-
-
-class OracleCrashed(OracleError):
-    """The reference runtime's process died."""
-
-    default_hint = "Compare with another one: `tflm-wasm verify MODEL --oracle tflite_micro`."

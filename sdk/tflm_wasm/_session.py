@@ -6,13 +6,13 @@ import copy
 from types import TracebackType
 from typing import Any, NamedTuple
 
-import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tflm_wasm import _abi, _contract
+from tflm_wasm._arrays import check_arrays
 from tflm_wasm._block import Block, Descriptor
 from tflm_wasm._compile import compile_within
-from tflm_wasm._errors import GuestError, InputError, SessionClosedError, SessionDeadError
+from tflm_wasm._errors import GuestError, SessionClosedError, SessionDeadError
 from tflm_wasm._guest import Guest
 from tflm_wasm._limits import Limits
 from tflm_wasm._module import Module
@@ -172,15 +172,7 @@ class Session:
             TflmWasmError: As `invoke`.
         """
         inputs, outputs = self.inputs, self.outputs
-        if len(arrays) != len(inputs):
-            raise InputError(f"The model has {len(inputs)} inputs; {len(arrays)} were given")
-        given = [np.asarray(array) for array in arrays]
-        for tensor, array in zip(inputs, given, strict=True):
-            if array.dtype != tensor.dtype or array.shape != tensor.shape:
-                raise InputError(
-                    f"Input '{tensor.name}' is {tensor.dtype} {tensor.shape}, "
-                    f"not {array.dtype} {array.shape}"
-                )
+        given = check_arrays(inputs, arrays)
         for tensor, array in zip(inputs, given, strict=True):
             tensor.view[...] = array
         self.invoke()

@@ -1,0 +1,30 @@
+"""Arrays that a caller passes for the inputs of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tflm_wasm._errors import InputError
+from tflm_wasm._tensor import Tensor
+
+
+def check_arrays(inputs: Sequence[Tensor], arrays: Sequence[ArrayLike]) -> list[NDArray[Any]]:
+    """Return `arrays` as NumPy arrays, each of exactly the shape and dtype of its input.
+
+    Raises:
+        InputError: One is not, or there are more or fewer than inputs.
+    """
+    if len(arrays) != len(inputs):
+        raise InputError(f"The model has {len(inputs)} inputs; {len(arrays)} were given")
+    given = [np.asarray(array) for array in arrays]
+    for tensor, array in zip(inputs, given, strict=True):
+        if array.dtype != tensor.dtype or array.shape != tensor.shape:
+            raise InputError(
+                f"Input '{tensor.name}' is {tensor.dtype} {tensor.shape}, "
+                f"not {array.dtype} {array.shape}"
+            )
+    return given
