@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import tflm_wasm
 from tests.support.files import ROOT, WAKEWORDS, ZOO, wakeword_model
+from tests.support.models import Tensor, single_op
 from tflm_wasm import _abi
 from tflm_wasm._build import packaged_engine
 from tflm_wasm._check import CheckReport, api, check
@@ -209,3 +210,13 @@ def test_a_mutated_module_gives_a_report(seed):
             wasm[chance.randrange(8, len(wasm))] = chance.randrange(256)
         report = check_here(bytes(wasm), model=b"NEG1", limits=limits)
         assert len(report.results) == len(_abi.RULES)
+
+
+def test_a_built_module_whose_outputs_are_apart_conforms():
+    first = Tensor([1, 40_000], "int8", scale=1.0)
+    parts = [Tensor([1, 20_000], "int8", scale=1.0) for _ in range(2)]
+    axis = Tensor([1], "int32", data=[1])
+    options = ("SplitOptions", {"num_splits": 2})
+    model = single_op("SPLIT", [axis, first], parts, options)
+    report = check_here(tflm_wasm.build(model).wasm)
+    assert not report.broken, report.broken

@@ -200,7 +200,7 @@ RULES: Final = {
     "invoke.input_size": "invoke answers `input_size` when input_size is not the sum of the inputs' bytes.",
     "invoke.pointer": "invoke answers `pointer` when the input or the output buffer is not inside memory or lies in the block.",
     "invoke.output_cap": "invoke answers `output_cap` when output_cap is less than the outputs need (a negative one always is), with the bytes needed in output_size.",
-    "output.range": "[output_ptr, output_ptr + output_size) lies inside memory and above the block, without wrapping; output_size is not negative.",
+    "output.range": "[output_ptr, output_ptr + n) lies inside memory and above the block, without wrapping; n is output_size, or the first output's bytes while several outputs are at their descriptors' addresses; output_size is not negative.",
     "output.cap": "output_size is at most output_cap.",
     "output.size": "After a successful invoke, output_size is the sum of the outputs' bytes.",
     "input.packed": "When the host moved input_ptr, the inputs are read from there, packed in order.",

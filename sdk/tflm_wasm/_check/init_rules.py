@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Final
 
 from tflm_wasm._abi import BLOCK_BYTES, MAX_IO_TENSORS, Feature, Status
 from tflm_wasm._check.bench import FIRST_SCRATCH, Bench
-from tflm_wasm._check.layout import ADDRESSES, align, place_arena, shape_error, tensors
+from tflm_wasm._check.layout import (
+    ADDRESSES,
+    align,
+    output_bytes_at_pointer,
+    place_arena,
+    shape_error,
+    tensors,
+)
 from tflm_wasm._check.sandbox import INVOKE, RESET, START, Sandbox
 
 if TYPE_CHECKING:
@@ -105,7 +112,8 @@ def _check_tensors(bench: Bench, sandbox: Sandbox, block: Block) -> None:
             "descriptor.memory", ok=lowest <= tensor.address and end <= sandbox.size, detail=detail
         )
     start, cap = block["output_ptr"] % ADDRESSES, block["output_cap"]
-    inside = cap >= 0 and start >= BLOCK_BYTES and start + cap <= sandbox.size
+    end = start + output_bytes_at_pointer(block, cap)
+    inside = cap >= 0 and start >= BLOCK_BYTES and end <= sandbox.size
     hold("output.range", ok=inside, detail=f"init: {cap} bytes at {start}")
     sizes = sum(t.bytes for t in inputs), sum(t.bytes for t in outputs)
     found = block["input_size"], cap

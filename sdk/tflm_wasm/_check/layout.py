@@ -16,6 +16,7 @@ from tflm_wasm._abi import (
     DESCRIPTOR_BYTES,
     DESCRIPTOR_FIELDS,
     FIELDS,
+    MAX_IO_TENSORS,
     MAX_RANK,
     REGIONS,
 )
@@ -78,6 +79,19 @@ def shape_error(block: Block, slot: int) -> str:
     if any(raw[unused_dims:]) or any(raw[reserved : reserved + 2]):
         return "reserved bytes or unused dims are not zero"
     return ""
+
+
+def output_bytes_at_pointer(block: Block, size: int) -> int:
+    """Return how many of `size` bytes of output lie at output_ptr.
+
+    Several outputs that were not moved need not be neighbours: then it is the first one's bytes.
+    """
+    slot = block["input_count"]
+    if block["output_count"] <= 1 or slot >= MAX_IO_TENSORS:
+        return size
+    first = block.descriptor(slot)
+    unmoved = first.address == block["output_ptr"] % ADDRESSES
+    return min(size, first.bytes) if unmoved else size
 
 
 def tensors(block: Block) -> tuple[list[Descriptor], list[Descriptor]]:

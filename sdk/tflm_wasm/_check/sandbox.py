@@ -17,6 +17,7 @@ from tflm_wasm._check.layout import (
     block_ranges,
     first_difference,
     name_at,
+    output_bytes_at_pointer,
     place_arena,
 )
 from tflm_wasm._check.report import Ledger, RuleBrokenError
@@ -177,7 +178,8 @@ class Sandbox:
 
     def _check_output(self, name: str, before: Block, after: Block) -> None:
         start, size = after["output_ptr"] % ADDRESSES, after["output_size"]
-        inside = size >= 0 and start >= BLOCK_BYTES and start + size <= self.size
+        end = start + output_bytes_at_pointer(after, size)
+        inside = size >= 0 and start >= BLOCK_BYTES and end <= self.size
         detail = f"{size} bytes at {start}, memory has {self.size:,}"
         self._hold("output.range", name, detail, ok=inside)
         # _start may have loaded the model just now, and written output_cap then.
