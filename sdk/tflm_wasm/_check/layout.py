@@ -86,12 +86,11 @@ def output_bytes_at_pointer(block: Block, size: int) -> int:
 
     Several outputs that were not moved need not be neighbours: then it is the first one's bytes.
     """
-    slot = block["input_count"]
-    if block["output_count"] <= 1 or slot >= MAX_IO_TENSORS:
+    if block["input_count"] + block["output_count"] > MAX_IO_TENSORS:
         return size
-    first = block.descriptor(slot)
-    unmoved = first.address == block["output_ptr"] % ADDRESSES
-    return min(size, first.bytes) if unmoved else size
+    _, outputs = tensors(block)
+    unmoved = bool(outputs) and outputs[0].address == block["output_ptr"] % ADDRESSES
+    return outputs[0].bytes if unmoved and size == sum(one.bytes for one in outputs) else size
 
 
 def tensors(block: Block) -> tuple[list[Descriptor], list[Descriptor]]:
