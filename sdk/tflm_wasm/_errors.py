@@ -48,19 +48,32 @@ TflmWasmError
 │   ├── OracleMissing             it is not installed
 │   ├── OracleRefused             it does not accept the model
 │   └── OracleCrashed             its process died
-└── LinkError                     talking to a board failed
-    ├── SerialMissing             pyserial is not installed
-    ├── PortNotFoundError         there is no such port
-    ├── PortBusyError             someone else holds it
-    ├── PortPermissionError       the user may not open it
-    ├── PortLostError             it went away while in use
-    ├── WrongDeviceError          what is there is not the board
-    ├── LinkTimeoutError          no answer before the deadline               (TimeoutError)
-    ├── LinkProtocolError         an answer that makes no sense
-    ├── DeviceRefusedError        the board says no
-    ├── NoActiveModelError        no model runs on the board
-    ├── DeviceStateError          the state of a stateful model is lost
-    └── UploadError               a model did not get there whole
+├── LinkError                     talking to a board failed
+│   ├── SerialMissing             pyserial is not installed
+│   ├── PortNotFoundError         there is no such port
+│   ├── PortBusyError             someone else holds it
+│   ├── PortPermissionError       the user may not open it
+│   ├── PortLostError             it went away while in use
+│   ├── WrongDeviceError          what is there is not the board
+│   ├── LinkTimeoutError          no answer before the deadline               (TimeoutError)
+│   ├── LinkProtocolError         an answer that makes no sense
+│   ├── DeviceRefusedError        the board says no
+│   ├── NoActiveModelError        no model runs on the board
+│   ├── DeviceStateError          the state of a stateful model is lost
+│   └── UploadError               a model did not get there whole
+├── EmulatorError                 emulating a board failed
+│   ├── EmulatorMissing           the emulator is not installed
+│   ├── EmulatorEnded             its process is gone
+│   └── EmulatorTimeout           it does not answer                          (TimeoutError)
+└── FlashError                    writing firmware to a board failed
+    ├── RunnerOptionError         an option of a runner makes no sense        (ValueError)
+    ├── RunnerMissingError        the program that writes is not installed
+    ├── ImageError                the image can't be used on the board        (ValueError)
+    ├── ProbeNotFoundError        no such probe, GDB server or drive
+    ├── RunnerFailedError         the program that writes failed
+    ├── FlashTimeoutError         it takes too long                           (TimeoutError)
+    ├── FlashWriteError           the image did not get there whole
+    └── VerifyError               the board holds something else
 
 Each error has a `hint`, one sentence that ends with what to do next, and typed fields.
 """
@@ -69,6 +82,19 @@ from __future__ import annotations
 
 from tflm_wasm._abi import Status
 from tflm_wasm._errors_base import TflmWasmError as TflmWasmError
+from tflm_wasm._errors_board import EmulatorEnded as EmulatorEnded
+from tflm_wasm._errors_board import EmulatorError as EmulatorError
+from tflm_wasm._errors_board import EmulatorMissing as EmulatorMissing
+from tflm_wasm._errors_board import EmulatorTimeout as EmulatorTimeout
+from tflm_wasm._errors_board import FlashError as FlashError
+from tflm_wasm._errors_board import FlashTimeoutError as FlashTimeoutError
+from tflm_wasm._errors_board import FlashWriteError as FlashWriteError
+from tflm_wasm._errors_board import ImageError as ImageError
+from tflm_wasm._errors_board import ProbeNotFoundError as ProbeNotFoundError
+from tflm_wasm._errors_board import RunnerFailedError as RunnerFailedError
+from tflm_wasm._errors_board import RunnerMissingError as RunnerMissingError
+from tflm_wasm._errors_board import RunnerOptionError as RunnerOptionError
+from tflm_wasm._errors_board import VerifyError as VerifyError
 from tflm_wasm._errors_link import DeviceRefusedError as DeviceRefusedError
 from tflm_wasm._errors_link import DeviceStateError as DeviceStateError
 from tflm_wasm._errors_link import LinkError as LinkError
