@@ -73,7 +73,7 @@ class Oracle:
         self.name = name
         self._kernels = kernels
         self._timeout_s = timeout_s
-        self._log = tempfile.TemporaryFile()
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 (close() closes it)
         self._log_start = 0
         self._model: bytes | None = None
         self.nanoseconds: list[int] = []
