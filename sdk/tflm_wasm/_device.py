@@ -170,7 +170,9 @@ class Device:
             NoActiveModelError: No model runs on the board.
             LinkTimeoutError, PortLostError: The board does not answer.
         """
-        deadline = self._deadline()
+        self._invoke(self._deadline())
+
+    def _invoke(self, deadline: float) -> None:
         for _ in range(_TRIES):
             model = self._loaded(deadline)
             if self._doubt is not None and model.stateful:
@@ -220,12 +222,13 @@ class Device:
             InputError: An array does not fit; nothing was run.
             TflmWasmError: As `invoke`.
         """
-        inputs = self.inputs
-        given = check_arrays(inputs, arrays)
-        for tensor, array in zip(inputs, given, strict=True):
+        deadline = self._deadline()
+        model = self._loaded(deadline)
+        given = check_arrays(model.inputs, arrays)
+        for tensor, array in zip(model.inputs, given, strict=True):
             tensor.view[...] = array
-        self.invoke()
-        return tuple(tensor.view.copy() for tensor in self.outputs)
+        self._invoke(deadline)
+        return tuple(tensor.view.copy() for tensor in model.outputs)
 
     def reset(self) -> None:
         """Return variable tensors and resource variables to their state after init.

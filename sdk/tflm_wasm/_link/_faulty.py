@@ -27,7 +27,7 @@ class _Lane:
 
     def __init__(self, rng: random.Random, rate: float, faults: Collection[str]) -> None:
         self._rng = rng
-        self._rate = rate
+        self.rate = rate
         self._faults = sorted(faults)
         self._queue: deque[tuple[float, bytes]] = deque()
         self.injected: Counter[str] = Counter()
@@ -36,7 +36,7 @@ class _Lane:
         """Take a chunk and perhaps damage it."""
         if not data:
             return
-        if not self._faults or self._rng.random() >= self._rate:
+        if not self._faults or self._rng.random() >= self.rate:
             self._enqueue(data, now)
             return
         fault = self._rng.choice(self._faults)
@@ -138,6 +138,11 @@ class FaultyTransport(Transport):
                 return b""
             wait = min(end, self._in.next_due, self._out.next_due) - now
             self._in.push(self._inner.read(max(wait, _SHORTEST_WAIT_S)), self.now())
+
+    def heal(self) -> None:
+        """Inject nothing from now on; what is on its way still arrives."""
+        self._out.rate = self._in.rate = 0.0
+        self._resets = frozenset()
 
     def close(self) -> None:
         """Close the inner transport."""
