@@ -22,3 +22,11 @@ tw_status tw_input_affine(tw_engine *e, const tw_node *node, uint32_t i, tw_affi
 tw_status tw_output_affine(tw_engine *e, const tw_node *node, uint32_t i, tw_affine *a) {
   return check(e, "output", i, tw_output(e, node, i), tw_quant_of(e, node->outputs[i]), a);
 }
+
+tw_status tw_scale_of(tw_engine *e, double ratio, tw_scale *scale) {
+  int32_t shift;
+  TW_VERIFY(e, tw_quantize_multiplier(ratio, &scale->multiplier, &shift), TW_E_PARAM,
+            "ratio of scales out of range");
+  scale->shift = (int8_t)shift;
+  return TW_OK;
+}

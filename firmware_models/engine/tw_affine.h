@@ -14,4 +14,17 @@ typedef struct {
 tw_status tw_input_affine(tw_engine *e, const tw_node *node, uint32_t i, tw_affine *a);
 tw_status tw_output_affine(tw_engine *e, const tw_node *node, uint32_t i, tw_affine *a);
 
+/* A real multiplier in fixed point. */
+typedef struct {
+  int32_t multiplier;
+  int8_t shift; /* -31 to 30 */
+} tw_scale;
+
+/* Split a ratio of scales; an error when tw_quantize_multiplier can't. */
+tw_status tw_scale_of(tw_engine *e, double ratio, tw_scale *scale);
+
+static inline int32_t tw_scaled(int32_t x, tw_scale scale) {
+  return tw_rescale(x, scale.multiplier, scale.shift);
+}
+
 #endif
