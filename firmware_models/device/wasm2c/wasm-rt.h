@@ -39,6 +39,8 @@ typedef double f64;
 #define LIKELY(x) __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define assert(x) ((void)0)
+#define INFINITY __builtin_inff()
+#define NAN __builtin_nanf("")
 #define isnan(x) __builtin_isnan(x)
 #define signbit(x) __builtin_signbit(x)
 #define copysign(x, y) __builtin_copysign(x, y)
@@ -50,9 +52,8 @@ typedef double f64;
 #define UNREACHABLE TRAP(UNREACHABLE)
 
 #ifdef TW_SANDBOX_CHECKED
-extern uint8_t TW_STACK_LIMIT[];
 #define FUNC_PROLOGUE \
-  if (UNLIKELY(tw_stack_pointer() < (uintptr_t)TW_STACK_LIMIT)) tw_trap(TW_TRAP_EXHAUSTION)
+  if (UNLIKELY(tw_stack_pointer() < TW_STACK_LIMIT)) tw_trap(TW_TRAP_EXHAUSTION)
 #else
 #define FUNC_PROLOGUE
 #endif

@@ -1,0 +1,175 @@
+"""Boards: what is said about each in its board.toml, checked."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from tflm_wasm.aot import _sources
+from tflm_wasm.aot._errors import BoardError
+
+
+@dataclass(frozen=True)
+class Core:
+    """A processor core: how to compile for it, and what protects its memory.
+
+    Attributes:
+        target: The compiler's target triple.
+        cpu: The compiler's name of the core.
+        family: Folder of its start-up code and sandbox: "cortexm" or "riscv".
+        mpu: Its memory protection, a file `mpu_<name>.c`, or None.
+        runtime_cpu: The core whose build of compiler_rt it shares.
+    """
+
+    target: str
+    cpu: str
+    family: str
+    mpu: str | None
+    runtime_cpu: str
+
+    @property
+    def fpu(self) -> bool:
+        """Whether it has floating-point registers."""
+        return self.target.endswith("hf")
+
+
+_SOFT, _HARD = "thumb-freestanding-eabi", "thumb-freestanding-eabihf"
+CORES: Final = {
+    "cortex-m0": Core(_SOFT, "cortex_m0", "cortexm", None, "cortex_m0"),
+    "cortex-m0plus": Core(_SOFT, "cortex_m0plus", "cortexm", None, "cortex_m0"),
+    "cortex-m3": Core(_SOFT, "cortex_m3", "cortexm", "v7m", "cortex_m3"),
+    "cortex-m4": Core(_SOFT, "cortex_m4-vfp4d16sp", "cortexm", "v7m", "cortex_m3"),
+    "cortex-m4f": Core(_HARD, "cortex_m4", "cortexm", "v7m", "cortex_m4"),
+    "cortex-m7": Core(_HARD, "cortex_m7", "cortexm", "v7m", "cortex_m4"),
+    "cortex-m33": Core(_HARD, "cortex_m33", "cortexm", "v8m", "cortex_m4"),
+    "cortex-m55": Core(_HARD, "cortex_m55", "cortexm", "v8m", "cortex_m4"),
+    "rv32imac": Core(
+        "riscv32-freestanding", "baseline_rv32-d-f", "riscv", "pmp", "baseline_rv32-d-f"
+    ),
+}
+_UARTS: Final = {"cmsdk", "pl011", "stm32", "nrf51", "16550"}
+_INIT: Final = {"write", "set", "clear", "wait"}
+
+
+@dataclass(frozen=True)
+class Memory:
+    """A range of addresses, in bytes."""
+
+    base: int
+    bytes: int
+
+    @property
+    def end(self) -> int:
+        """The first address behind it."""
+        return self.base + self.bytes
+
+
+@dataclass(frozen=True)
+class Board:
+    """One board.
+
+    Attributes:
+        name: Its name: that of its folder.
+        title: Its name for people.
+        core: Its processor core.
+        sandbox: "mpu" or "checked".
+        clock_hz: Of the core, which is also that of the firmware's ticks.
+        flash: Program memory.
+        ram: The block of RAM that the firmware uses.
+        flash_driver: Who writes models into flash: a file `flash_<driver>.c`, or None.
+        uart: Its serial line: family, base, clock_hz, baud, and what else the family wants.
+        init: Register writes before all else: pairs of how and where, and a value.
+        qemu: How to emulate it: binary, machine and options; None when it can't be.
+        runners: Flash runners and their options, by name.
+        usb: USB identities of its serial port or probe.
+    """
+
+    name: str
+    title: str
+    core: Core
+    sandbox: str
+    clock_hz: int
+    flash: Memory
+    ram: Memory
+    flash_driver: str | None
+    uart: dict[str, Any]
+    init: tuple[tuple[str, int, int], ...] = ()
+    qemu: dict[str, Any] | None = None
+    runners: dict[str, dict[str, Any]] = field(default_factory=dict)
+    usb: tuple[dict[str, Any], ...] = ()
+    link_buffer_bytes: int = 1034
+    main_stack_bytes: int = 2048
+
+
+def board_names() -> tuple[str, ...]:
+    """Return the names of the boards that this package knows."""
+    return tuple(sorted(path.parent.name for path in _sources.boards().glob("*/board.toml")))
+
+
+def load_board(board: str | os.PathLike[str]) -> Board:
+    """Return a board by its name, or by the path of its board.toml.
+
+    Raises:
+        BoardError: There is no such board, or its file is wrong.
+    """
+    path = Path(board)
+    if path.suffix != ".toml":
+        path = _sources.boards() / os.fspath(board) / "board.toml"
+    # Imported by name, because Python 3.10 has the same reader only as a package, tomli.
+    toml = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
+    try:
+        content: dict[str, Any] = toml.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise BoardError(
+            f"There is no board {os.fspath(board)!r}", board=os.fspath(board)
+        ) from error
+    except ValueError as error:
+        raise BoardError(f"{path} is not TOML: {error}", board=os.fspath(board)) from error
+    try:
+        return _of(path.parent.name, content)
+    except (KeyError, TypeError, ValueError) as error:
+        raise BoardError(
+            f"{path} is wrong: {error}",
+            board=os.fspath(board),
+            hint="Compare it with docs/how-to/add-a-board.md.",
+        ) from error
+
+
+def _of(name: str, content: dict[str, Any]) -> Board:
+    core = CORES[content["core"]]
+    sandbox = _one_of("sandbox", content["sandbox"], {"mpu", "checked"})
+    if sandbox == "mpu" and core.mpu is None:
+        raise ValueError(f"{content['core']} has no MPU: sandbox must be 'checked'")
+    uart = {"baud": 115_200, **content["uart"]}
+    _one_of("uart.family", uart["family"], _UARTS)
+    return Board(
+        name=name,
+        title=content["title"],
+        core=core,
+        sandbox=sandbox,
+        clock_hz=content["clock_hz"],
+        flash=Memory(content["flash"]["base"], content["flash"]["bytes"]),
+        ram=Memory(content["ram"]["base"], content["ram"]["bytes"]),
+        flash_driver=content["flash"].get("driver"),
+        uart=uart,
+        init=tuple(
+            (_one_of("init", how, _INIT), address, value)
+            for how, address, value, *_ in content.get("init", [])
+        ),
+        qemu=content.get("qemu"),
+        runners=content.get("runner", {}),
+        usb=tuple(content.get("usb", [])),
+        **{
+            key: content[key] for key in ("link_buffer_bytes", "main_stack_bytes") if key in content
+        },
+    )
+
+
+def _one_of(what: str, value: str, allowed: set[str]) -> str:
+    if value not in allowed:
+        raise ValueError(f"{what} is {value!r}, not one of {', '.join(sorted(allowed))}")
+    return value

@@ -1,0 +1,46 @@
+"""The engine for a board: only the model's ops, no SIMD, and as little RAM as it can do with."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import tempfile
+from pathlib import Path
+from types import ModuleType
+
+from tflm_wasm._inspect_ops import read_ops
+from tflm_wasm.aot import _sources
+from tflm_wasm.aot._cache import Cache
+from tflm_wasm.aot._errors import AotError
+
+
+def _build_script() -> ModuleType:
+    """Return the engine's build script, which is no part of a package."""
+    name = "tflm_wasm_engine_build_for_boards"
+    spec = importlib.util.spec_from_file_location(name, _sources.engine() / "build.py")
+    if spec is None or spec.loader is None:
+        raise AotError("The package holds no build script for the engine")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def ops_of(model: bytes) -> list[str]:
+    """Return the names of the ops of a model that the engine has, as in the engine's ops/ folder."""
+    known = {path.stem for path in (_sources.engine() / "ops").glob("*.c")}
+    return sorted(known & {op.name.lower() for op in read_ops(model)})
+
+
+def build(ops: list[str], cache: Cache) -> bytes:
+    """Compile the engine with these ops to WebAssembly."""
+    script = _build_script()
+
+    def make() -> bytes:
+        with tempfile.TemporaryDirectory() as folder:
+            output = Path(folder) / "engine.wasm"
+            script.build_engine(output, ops)
+            return output.read_bytes()
+
+    sources = _sources.digest(_sources.engine(), _sources.root() / "abi")
+    return cache.get("engine", (sources, *ops), make)
