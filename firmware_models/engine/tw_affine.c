@@ -30,3 +30,7 @@ tw_status tw_scale_of(tw_engine *e, double ratio, tw_scale *scale) {
   scale->shift = (int8_t)shift;
   return TW_OK;
 }
+
+int32_t tw_scaled(int32_t x, tw_scale scale) {
+  return tw_rescale(x, scale.multiplier, scale.shift);
+}

@@ -23,8 +23,7 @@ typedef struct {
 /* Split a ratio of scales; an error when tw_quantize_multiplier can't. */
 tw_status tw_scale_of(tw_engine *e, double ratio, tw_scale *scale);
 
-static inline int32_t tw_scaled(int32_t x, tw_scale scale) {
-  return tw_rescale(x, scale.multiplier, scale.shift);
-}
+/* x times the multiplier, as tw_rescale has it. Not inlined: for where size counts. */
+int32_t tw_scaled(int32_t x, tw_scale scale);
 
 #endif

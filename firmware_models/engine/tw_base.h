@@ -15,6 +15,9 @@ int memcmp(const void *a, const void *b, size_t bytes);
 #include <string.h>
 #endif
 
+/* For functions that are called from several places or once per many loops, to keep code small. */
+#define TW_NOINLINE __attribute__((noinline))
+
 #define TW_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static inline int32_t tw_min(int32_t a, int32_t b) { return a < b ? a : b; }

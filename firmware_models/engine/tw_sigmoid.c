@@ -4,8 +4,7 @@
 #include "tw_math.h"
 #include "tw_quant.h"
 
-/* log2(scale) rounded; false when it is not within 0.001 of that, computed as TFLM does. */
-static bool nearly_power_of_two(float scale, int32_t *log2) {
+bool tw_nearly_power_of_two(float scale, int32_t *log2) {
   float exact = tw_logf(scale) * (1.0f / 0.693147182f);
   float rounded = tw_roundf(exact);
   *log2 = tw_f32_to_i32(rounded);
@@ -28,9 +27,9 @@ static tw_status prepare_i16(tw_engine *e, tw_sigmoid *s, tw_affine input, tw_af
   int32_t log2;
   TW_VERIFY(e, input.zero_point == 0 && output.zero_point == 0, TW_E_PARAM, "zero points %d, %d",
             (int)input.zero_point, (int)output.zero_point);
-  TW_VERIFY(e, nearly_power_of_two(output.scale, &log2) && log2 == -15, TW_E_PARAM,
+  TW_VERIFY(e, tw_nearly_power_of_two(output.scale, &log2) && log2 == -15, TW_E_PARAM,
             "output scale is not 2^-15");
-  if (nearly_power_of_two(input.scale, &log2) && log2 >= -12 && log2 <= max_doubling - 12) {
+  if (tw_nearly_power_of_two(input.scale, &log2) && log2 >= -12 && log2 <= max_doubling - 12) {
     s->multiplier = 3 << (log2 + 12);
   } else {
     double real = (double)input.scale * 4096.0 * 3.0;
@@ -95,4 +94,10 @@ int16_t tw_tanh_i16(const uint16_t *table, int32_t x) {
 
 int32_t tw_sigmoid_scale_i8(const tw_sigmoid *s, int32_t distance) {
   return tw_rescale(distance, s->multiplier, s->shift);
+}
+
+/* Beyond the limits TFLM takes shortcuts. */
+float tw_logistic_f32(float x) {
+  if (x > 16.619047164916992188f) return 1.0f;
+  return x < -9.0f ? tw_expf(x) : 1.0f / (1.0f + tw_expf(-x));
 }

@@ -36,4 +36,10 @@ int16_t tw_tanh_i16(const uint16_t *table, int32_t x);
 /* An int8 input, as its distance from the zero point, in fixed point with 4 integer bits. */
 int32_t tw_sigmoid_scale_i8(const tw_sigmoid *s, int32_t distance);
 
+/* The logistic function in float as TFLM computes it. */
+float tw_logistic_f32(float x);
+
+/* log2(scale) rounded; false when it is not within 0.001 of that, computed as TFLM does. */
+bool tw_nearly_power_of_two(float scale, int32_t *log2);
+
 #endif

@@ -153,12 +153,13 @@ def assert_equal_to_tflm(
     frames: Sequence[Sequence[np.ndarray]],
     *,
     ulps: int | None = None,
+    atol: float = 0.0,
     resets: Collection[int] = (),
 ) -> None:
     """Run frames in order on the engine and on TFLM; outputs must be the same bytes.
 
     Both are reset in front of the frames whose numbers are in `resets`. With `ulps`, float32
-    outputs may differ by that many units in the last place.
+    outputs may differ by that many units in the last place, with `atol` by that much.
     """
     tflm = oracle()
     tflm.open(model)
@@ -174,7 +175,7 @@ def assert_equal_to_tflm(
             engine.reset()
         for got, want in zip(engine.run(frame), wanted, strict=True):
             assert got.dtype == want.dtype
-            _compare(got, want.reshape(got.shape), ulps, number)
+            _compare(got, want.reshape(got.shape), ulps, atol, number)
 
 
 def assert_refused(model: bytes, status: str, text: str = "") -> None:
@@ -185,12 +186,13 @@ def assert_refused(model: bytes, status: str, text: str = "") -> None:
     assert text in caught.value.text
 
 
-def _compare(got: np.ndarray, want: np.ndarray, ulps: int | None, frame: int) -> None:
+def _compare(got: np.ndarray, want: np.ndarray, ulps: int | None, atol: float, frame: int) -> None:
     if got.tobytes() == want.tobytes():
         return
     if got.dtype == np.float32:
         both_nan = np.isnan(got) & np.isnan(want)
-        distance = np.where(both_nan, 0, np.abs(_ordered(got) - _ordered(want)))
+        close = both_nan | np.isclose(got, want, rtol=0.0, atol=atol)
+        distance = np.where(close, 0, np.abs(_ordered(got) - _ordered(want)))
         if distance.max() <= (ulps or 0):
             return
         where = np.unravel_index(int(distance.argmax()), got.shape)

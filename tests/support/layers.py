@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pytest
@@ -14,6 +14,12 @@ from tests.support.models import Tensor, single_op
 from tflm_wasm import _abi
 
 ACTIVATIONS = {"none": 0, "relu": 1, "relu_n1_to_1": 2, "relu6": 3}
+
+
+class SupportsBytes(Protocol):
+    """What becomes a model."""
+
+    def to_bytes(self) -> bytes: ...
 
 
 @dataclass
@@ -49,7 +55,7 @@ def compare(layer: Layer, seed: int) -> None:
     assert_equal_to_tflm(layer.to_bytes(), frames(np.random.default_rng(seed), *computed))
 
 
-def assert_refused(layer: Layer, status: str) -> None:
+def assert_refused(layer: SupportsBytes, status: str) -> None:
     """The engine must refuse a layer with this status and name the operator."""
     with pytest.raises(EngineError) as caught:
         Engine(layer.to_bytes())

@@ -1,6 +1,5 @@
 #include "tw_elementwise.h"
 #include "tw_fixed.h"
-#include "tw_math.h"
 #include "tw_sigmoid.h"
 
 /* LOGISTIC: 1 / (1 + e^-x). */
@@ -35,14 +34,8 @@ static void eval_i16(const tw_sigmoid *s, const int16_t *in, int16_t *out, uint3
   }
 }
 
-/* Beyond the limits TFLM takes shortcuts. */
-static float logistic_f32(float x) {
-  if (x > 16.619047164916992188f) return 1.0f;
-  return x < -9.0f ? tw_expf(x) : 1.0f / (1.0f + tw_expf(-x));
-}
-
 static void eval_f32(const float *in, float *out, uint32_t count) {
-  for (uint32_t i = 0; i < count; i++) out[i] = logistic_f32(in[i]);
+  for (uint32_t i = 0; i < count; i++) out[i] = tw_logistic_f32(in[i]);
 }
 
 static int eval(tw_engine *e, tw_node *node) {

@@ -1,5 +1,5 @@
 #include "tw_affine.h"
-#include "tw_conv.h"
+#include "tw_dot.h"
 #include "tw_math.h"
 
 /* SVDF: a dense layer whose last `memory` results per filter are kept in the state, [batch, filters *
@@ -100,50 +100,50 @@ typedef struct {
   int32_t inputs, filters, memory, batches;
 } sizes;
 
-/* The newest result of each filter, into the last of its `memory` places. */
-#define REMEMBER(name, type)                                                                  \
-  static void name(const svdf *s, sizes n, const int8_t *x, const int8_t *weights, type *state) { \
-    const int32_t low = -(1 << (8 * sizeof(type) - 1)), high = -1 - low;                      \
-    for (int32_t b = 0; b < n.batches; b++, x += n.inputs) {                                  \
-      const int8_t *w = weights;                                                              \
-      for (int32_t f = 0; f < n.filters; f++, w += n.inputs, state += n.memory) {             \
-        int32_t sum = 0;                                                                      \
-        for (int32_t i = 0; i < n.inputs; i++) sum += w[i] * (x[i] - s->input_zero_point);    \
-        sum = tw_clamp(tw_scaled(sum, s->to_state), low, high);                               \
-        state[n.memory - 1] = (type)(sum + s->state_zero_point);                              \
-      }                                                                                       \
-    }                                                                                         \
+/* The newest result of each filter goes into the last of its `memory` places in the state. */
+static void remember(const svdf *s, sizes n, const int8_t *input, const int8_t *weights,
+                     const tw_tensor *state) {
+  const bool wide = state->type == TW_INT16;
+  const int32_t low = wide ? INT16_MIN : INT8_MIN, high = -1 - low;
+  int32_t at = n.memory - 1;
+  for (int32_t b = 0; b < n.batches; b++) {
+    for (int32_t f = 0; f < n.filters; f++, at += n.memory) {
+      int32_t sum = tw_dot_i8(input + b * n.inputs, s->input_zero_point, weights + f * n.inputs, 0,
+                              n.inputs);
+      sum = tw_clamp(tw_scaled(sum, s->to_state), low, high) + s->state_zero_point;
+      if (wide) {
+        ((int16_t *)state->data)[at] = (int16_t)sum;
+      } else {
+        ((int8_t *)state->data)[at] = (int8_t)sum;
+      }
+    }
   }
+}
 
-/* State times time weights: the state runs on over the batches, and with the weights over the
- * filters of a unit, whose sum makes the output. */
-#define RECALL(name, type)                                                                    \
-  static void name(const svdf *s, sizes n, const type *time, const int32_t *bias,             \
-                   const type *state, int8_t *out) {                                          \
-    const int32_t units = n.filters / s->rank, steps = s->rank * n.memory;                    \
-    for (int32_t b = 0; b < n.batches; b++) {                                                 \
-      const type *w = time;                                                                   \
-      for (int32_t u = 0; u < units; u++, w += steps, state += steps) {                       \
-        int32_t sum = bias != NULL ? bias[u] : 0;                                             \
-        for (int32_t i = 0; i < steps; i++) sum += w[i] * (state[i] - s->state_zero_point);   \
-        int32_t y = tw_scaled(sum, s->to_output) + s->output_zero_point;                      \
-        *out++ = (int8_t)tw_clamp(y, INT8_MIN, INT8_MAX);                                     \
-      }                                                                                       \
-    }                                                                                         \
+/* State times time weights; the sum over the filters of a unit, which are neighbours, makes the
+ * output. */
+static void recall(const svdf *s, sizes n, const void *time, const int32_t *bias,
+                   const tw_tensor *state, int8_t *out) {
+  const int32_t units = n.filters / s->rank, steps = s->rank * n.memory;
+  int32_t at = 0;
+  for (int32_t b = 0; b < n.batches; b++) {
+    for (int32_t u = 0; u < units; u++, at += steps) {
+      int32_t sum = state->type == TW_INT16
+                        ? tw_dot_i16((const int16_t *)state->data + at, s->state_zero_point,
+                                     (const int16_t *)time + u * steps, steps)
+                        : tw_dot_i8((const int8_t *)state->data + at, s->state_zero_point,
+                                    (const int8_t *)time + u * steps, 0, steps);
+      if (bias != NULL) sum += bias[u];
+      int32_t y = tw_scaled(sum, s->to_output) + s->output_zero_point;
+      *out++ = (int8_t)tw_clamp(y, INT8_MIN, INT8_MAX);
+    }
   }
+}
 
-REMEMBER(remember_i8, int8_t)
-REMEMBER(remember_i16, int16_t)
-RECALL(recall_i8, int8_t)
-RECALL(recall_i16, int16_t)
-
-static void remember_f32(sizes n, const float *x, const float *weights, float *state) {
-  for (int32_t b = 0; b < n.batches; b++, x += n.inputs) {
-    const float *w = weights;
-    for (int32_t f = 0; f < n.filters; f++, w += n.inputs, state += n.memory) {
-      float sum = 0.0f;
-      for (int32_t i = 0; i < n.inputs; i++) sum += w[i] * x[i];
-      state[n.memory - 1] = sum;
+static void remember_f32(sizes n, const float *input, const float *weights, float *state) {
+  for (int32_t b = 0; b < n.batches; b++) {
+    for (int32_t f = 0; f < n.filters; f++, state += n.memory) {
+      state[n.memory - 1] = tw_dot_f32(input + b * n.inputs, weights + f * n.inputs, n.inputs);
     }
   }
 }
@@ -168,9 +168,7 @@ static void recall_f32(const svdf *s, sizes n, const float *time, const float *b
     for (int32_t u = 0; u < units; u++) {
       float sum = bias != NULL ? bias[u] : 0.0f;
       for (int32_t f = 0; f < s->rank; f++, w += n.memory, state += n.memory) {
-        float dot = 0.0f;
-        for (int32_t i = 0; i < n.memory; i++) dot += w[i] * state[i];
-        sum += dot;
+        sum += tw_dot_f32(state, w, n.memory);
       }
       *out++ = activate(sum, s->activation);
     }
@@ -187,19 +185,12 @@ static int eval(tw_engine *e, tw_node *node) {
   /* Forget the oldest: what moves across filters is overwritten. */
   uint32_t step = tw_type_bytes(state->type);
   memmove(state->data, (const uint8_t *)state->data + step, state->bytes - step);
-  switch (state->type) {
-    case TW_INT8:
-      remember_i8(s, n, input->data, feature, state->data);
-      recall_i8(s, n, time->data, biases, state->data, out);
-      break;
-    case TW_INT16:
-      remember_i16(s, n, input->data, feature, state->data);
-      recall_i16(s, n, time->data, biases, state->data, out);
-      break;
-    default:
-      remember_f32(n, input->data, feature, state->data);
-      recall_f32(s, n, time->data, biases, state->data, out);
-      break;
+  if (state->type == TW_FLOAT32) {
+    remember_f32(n, input->data, feature, state->data);
+    recall_f32(s, n, time->data, biases, state->data, out);
+  } else {
+    remember(s, n, input->data, feature, state);
+    recall(s, n, time->data, biases, state, out);
   }
   return TW_OK;
 }
