@@ -9,6 +9,7 @@
 
 #include <stddef.h>
 
+#include "tw_board.h"
 #include "tw_mpu.h"
 #include "tw_scb.h"
 #include "tw_trap.h"
@@ -159,10 +160,11 @@ tw_end tw_guest_run(tw_guest_call call, uint32_t a, uint32_t b, uint32_t c,
   request r = {call, a, b, c};
 #ifdef TW_SANDBOX_MPU
   tw_mpu_clear();
-  tw_mpu_add((uintptr_t)tw_guest_code, (uintptr_t)tw_guest_code_end, TW_MPU_CODE);
+  /* The window first: where v7-M has to round it out over the guest's code, the later region wins. */
+  tw_mpu_add((uintptr_t)window_start, (uintptr_t)window_start + window_bytes, TW_MPU_READ_ONLY);
   tw_mpu_add((uintptr_t)tw_guest_memory, (uintptr_t)tw_guest_memory_end, TW_MPU_READ_WRITE);
   tw_mpu_add((uintptr_t)tw_guest_stack, (uintptr_t)tw_guest_stack_region_end, TW_MPU_READ_WRITE);
-  tw_mpu_add((uintptr_t)window_start, (uintptr_t)window_start + window_bytes, TW_MPU_READ_ONLY);
+  tw_mpu_add((uintptr_t)tw_guest_code, (uintptr_t)tw_guest_code_end, TW_MPU_CODE);
 #endif
   deadline = tw_clock_now() + deadline_ticks;
   supervisor_call(&r);

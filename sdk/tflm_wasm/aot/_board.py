@@ -42,11 +42,11 @@ CORES: Final = {
     "cortex-m0": Core(_SOFT, "cortex_m0", "cortexm", None, "cortex_m0"),
     "cortex-m0plus": Core(_SOFT, "cortex_m0plus", "cortexm", None, "cortex_m0"),
     "cortex-m3": Core(_SOFT, "cortex_m3", "cortexm", "v7m", "cortex_m3"),
-    "cortex-m4": Core(_SOFT, "cortex_m4-vfp4d16sp", "cortexm", "v7m", "cortex_m3"),
-    "cortex-m4f": Core(_HARD, "cortex_m4", "cortexm", "v7m", "cortex_m4"),
-    "cortex-m7": Core(_HARD, "cortex_m7", "cortexm", "v7m", "cortex_m4"),
-    "cortex-m33": Core(_HARD, "cortex_m33", "cortexm", "v8m", "cortex_m4"),
-    "cortex-m55": Core(_HARD, "cortex_m55", "cortexm", "v8m", "cortex_m4"),
+    "cortex-m4": Core(_SOFT, "cortex_m4", "cortexm", "v7m", "cortex_m3"),
+    "cortex-m4f": Core(_HARD, "cortex_m4+vfp4d16sp", "cortexm", "v7m", "cortex_m4"),
+    "cortex-m7": Core(_HARD, "cortex_m7+fp_armv8d16", "cortexm", "v7m", "cortex_m4"),
+    "cortex-m33": Core(_HARD, "cortex_m33+fp_armv8d16sp", "cortexm", "v8m", "cortex_m4"),
+    "cortex-m55": Core(_HARD, "cortex_m55+fp_armv8d16", "cortexm", "v8m", "cortex_m4"),
     "rv32imac": Core(
         "riscv32-freestanding", "baseline_rv32-d-f", "riscv", "pmp", "baseline_rv32-d-f"
     ),

@@ -222,6 +222,7 @@ class _Build:
             _sources.root() / "abi",
         ]
         shared = (*target, *(f"-I{path}" for path in includes), *self._defines())
+        # Without floating-point registers: the guest's are not kept while the firmware runs.
         own = (*_WARNINGS, "-Os", f"-mcpu={core.runtime_cpu}")
         sources = [Source("agent", path, own) for path in agent]
         if self.options.native:
@@ -331,8 +332,9 @@ class _Build:
         script, output = self.folder / "firmware.ld", self.folder / "firmware.elf"
         script.write_text(text)
         core = board.core
+        fpu = "+vfp4d16sp" if core.fpu else ""
         zig(
-            *("cc", f"--target={core.target}", f"-mcpu={core.runtime_cpu}", "-nostartfiles"),
+            *("cc", f"--target={core.target}", f"-mcpu={core.runtime_cpu}{fpu}", "-nostartfiles"),
             *(f"-Wl,-T,{script}", "-Wl,--gc-sections"),
             *(str(path) for path in objects),
             *("-o", str(output)),
