@@ -19,8 +19,7 @@ int32_t tw_dot_i16(const int16_t *x, int32_t x_zero, const int16_t *w, int32_t n
   return sum;
 }
 
-float tw_dot_f32(const float *x, const float *w, int32_t n) {
-  float sum = 0.0f;
+float tw_dot_f32(float sum, const float *x, const float *w, int32_t n) {
   for (int32_t i = 0; i < n; i++) sum += x[i] * w[i];
   return sum;
 }

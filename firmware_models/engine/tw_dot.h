@@ -10,7 +10,7 @@ int64_t tw_dot_i16_i8(const int16_t *x, int32_t x_zero, const int8_t *w, int32_t
                       int32_t n);
 int32_t tw_dot_i16(const int16_t *x, int32_t x_zero, const int16_t *w, int32_t n);
 
-/* The sum of x * w, in order. */
-float tw_dot_f32(const float *x, const float *w, int32_t n);
+/* sum + x * w, added one by one. */
+float tw_dot_f32(float sum, const float *x, const float *w, int32_t n);
 
 #endif

@@ -143,7 +143,7 @@ static void recall(const svdf *s, sizes n, const void *time, const int32_t *bias
 static void remember_f32(sizes n, const float *input, const float *weights, float *state) {
   for (int32_t b = 0; b < n.batches; b++) {
     for (int32_t f = 0; f < n.filters; f++, state += n.memory) {
-      state[n.memory - 1] = tw_dot_f32(input + b * n.inputs, weights + f * n.inputs, n.inputs);
+      state[n.memory - 1] = tw_dot_f32(0.0f, input + b * n.inputs, weights + f * n.inputs, n.inputs);
     }
   }
 }
@@ -168,7 +168,7 @@ static void recall_f32(const svdf *s, sizes n, const float *time, const float *b
     for (int32_t u = 0; u < units; u++) {
       float sum = bias != NULL ? bias[u] : 0.0f;
       for (int32_t f = 0; f < s->rank; f++, w += n.memory, state += n.memory) {
-        sum += tw_dot_f32(state, w, n.memory);
+        sum += tw_dot_f32(0.0f, state, w, n.memory);
       }
       *out++ = activate(sum, s->activation);
     }

@@ -185,8 +185,8 @@ TW_NOINLINE static int32_t gate_i16(const lstm *l, const gate *g, const operands
 static const tw_range_f32 FINITE = {-FLT_MAX, FLT_MAX};
 
 static float gate_f32(const operands *o) {
-  float x = tw_dot_f32(o->x, o->weights, o->depth) + *(const float *)o->bias;
-  return tw_clamp_f32(x, FINITE) + tw_clamp_f32(tw_dot_f32(o->h, o->recurrent, o->units), FINITE);
+  float x = tw_dot_f32(0.0f, o->x, o->weights, o->depth) + *(const float *)o->bias;
+  return tw_clamp_f32(x, FINITE) + tw_clamp_f32(tw_dot_f32(0.0f, o->h, o->recurrent, o->units), FINITE);
 }
 
 TW_NOINLINE static operands of_gate(const tw_engine *e, const tw_node *node, operands o, uint32_t k,
