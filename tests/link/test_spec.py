@@ -78,7 +78,8 @@ def test_the_device_core_compiles_for_a_microcontroller_without_a_warning(tmp_pa
         "int memcmp(const void *, const void *, size_t);\n"
     )
     flags = ["-std=c11", "-Os", "-Wall", "-Wextra", "-Wconversion", "-Wpedantic", "-Werror"]
-    for source in sorted(SCRIPT.parent.glob("*.c")):
+    for name in ("tw_agent", "tw_crc32", "tw_link", "tw_sha256", "tw_slots"):
+        source = SCRIPT.parent / f"{name}.c"
         command = [sys.executable, "-m", "ziglang", "cc", f"--target={target}", *flags]
         command += [f"-I{tmp_path}", f"-I{ROOT / 'abi'}", "-c", str(source)]
         command += ["-o", str(tmp_path / f"{source.stem}.o")]
