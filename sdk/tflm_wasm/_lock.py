@@ -21,6 +21,7 @@ from typing import Any, Final
 
 from tflm_wasm._errors import FileError, PortBusyError
 from tflm_wasm._files import write_file
+from tflm_wasm._folders import runtime_folder
 
 _POLL_S: Final = 0.05
 _NAME: Final = re.compile(r"[^A-Za-z0-9._-]+")
@@ -97,7 +98,6 @@ class BoardLock:
         path = _path(self._id)
         lock = filelock.FileLock(path.with_suffix(".lock"), is_singleton=False)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
             lock.acquire(timeout=self._timeout_s, poll_interval=_POLL_S)
         except filelock.Timeout as error:
             raise self._busy() from error
@@ -147,10 +147,9 @@ def holder_of(stable_id: str) -> Holder | None:
 
 
 def _path(stable_id: str) -> Path:
-    folder: Path = import_module("platformdirs").user_runtime_path("tflm-wasm")
     # Two ids that differ only in what is replaced still get two names.
     mark = f"{zlib.crc32(stable_id.encode()):08x}"
-    return folder / "locks" / f"{_NAME.sub('_', stable_id)}-{mark}.json"
+    return runtime_folder("locks") / f"{_NAME.sub('_', stable_id)}-{mark}.json"
 
 
 def _read(path: Path) -> Holder | None:

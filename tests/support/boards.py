@@ -28,11 +28,13 @@ typedef unsigned int u32;
 __attribute__((noreturn)) void reset(void);
 __attribute__((section(".vectors"), used)) static void (*const vectors[16])(void) = {
   (void (*)(void))0x20010000, reset };
+extern u32 data_start[], data_end[], data_load[];
 static const char greeting[] = "tflm-wasm test image\\r\\n";
-volatile u32 variant = VARIANT;
+volatile u32 divider = 16 * VARIANT;
 static void put(char c) { while (UART[1] & 1) {} UART[0] = (u32)c; }
 void reset(void) {
-  UART[4] = 16;
+  for (u32 i = 0; data_start + i < data_end; i++) data_start[i] = data_load[i];
+  UART[4] = divider;
   UART[2] = 3;
   for (const char *p = greeting; *p; p++) put(*p);
   for (;;) if (UART[1] & 2) put((char)UART[0]);
@@ -43,7 +45,8 @@ ENTRY(reset)
 MEMORY { FLASH : ORIGIN = 0, LENGTH = 4M  RAM : ORIGIN = 0x20000000, LENGTH = 4M }
 SECTIONS {
   .text : { KEEP(*(.vectors)) *(.text*) *(.rodata*) } > FLASH
-  .data : { *(.data*) } > RAM AT > FLASH
+  .data : { data_start = .; *(.data*) data_end = .; } > RAM AT > FLASH
+  data_load = LOADADDR(.data);
   /DISCARD/ : { *(.ARM.exidx*) *(.comment) }
 }
 """
@@ -87,7 +90,7 @@ def fake_tool(folder: Path, name: str, body: str) -> Path:
     tool = folder / name
     log = folder / f"{name}.args"
     head = f"""\
-        #!{sys.executable}
+        #!{sys.executable} -IS
         import json, sys, time
         arguments = sys.argv[1:]
         with open({str(log)!r}, "a") as log:

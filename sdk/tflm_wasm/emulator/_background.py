@@ -6,15 +6,16 @@ import json
 import shutil
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Final
 
 from tflm_wasm._files import write_file
+from tflm_wasm._folders import runtime_folder
 from tflm_wasm.emulator._emulator import Emulator
 from tflm_wasm.emulator._process import end_process, is_running
 from tflm_wasm.emulator._qmp import Qmp
 
+_KIND: Final = "emulated"
 _RESET_S: Final = 2.0
 
 
@@ -74,9 +75,7 @@ def keep(emulator: Emulator, *, digest: str, image: str) -> Running:
         digest=digest,
         image=image,
     )
-    path = _record(running.board)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_file(path, json.dumps(asdict(running)).encode())
+    write_file(_record(running.board), json.dumps(asdict(running)).encode())
     emulator.release()
     return running
 
@@ -95,7 +94,7 @@ def find(board: str) -> Running | None:
 
 def find_all() -> tuple[Running, ...]:
     """Return the boards that run in the background, by name."""
-    names = sorted(path.stem for path in _folder().glob("*.json"))
+    names = sorted(path.stem for path in runtime_folder(_KIND).glob("*.json"))
     return tuple(one for name in names if (one := find(name)) is not None)
 
 
@@ -109,10 +108,5 @@ def _is_alive(running: Running) -> bool:
     return str(Path(running.qmp_path).parent).encode() in command.read_bytes()
 
 
-def _folder() -> Path:
-    folder: Path = import_module("platformdirs").user_runtime_path("tflm-wasm")
-    return folder / "emulated"
-
-
 def _record(board: str) -> Path:
-    return _folder() / f"{board}.json"
+    return runtime_folder(_KIND) / f"{board}.json"

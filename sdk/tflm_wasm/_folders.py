@@ -1,0 +1,32 @@
+"""Where this package keeps what lives until the machine restarts."""
+
+from __future__ import annotations
+
+import warnings
+from importlib import import_module
+from pathlib import Path
+
+from tflm_wasm._errors import FileError
+
+
+def runtime_folder(name: str) -> Path:
+    """Return the user's folder for locks or records, which is there afterwards.
+
+    Raises:
+        FileError: It can't be made.
+    """
+    platformdirs = import_module("platformdirs")
+    try:
+        with warnings.catch_warnings():
+            # That there is no login session, as in a container, is all right.
+            warnings.simplefilter("ignore")
+            folder: Path = platformdirs.user_runtime_path("tflm-wasm") / name
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise FileError(
+            f"There is no folder for what runs: {reason}",
+            path=error.filename or "",
+            hint="Name one that is yours alone: `export XDG_RUNTIME_DIR=$(mktemp -d)`.",
+        ) from error
+    return folder
