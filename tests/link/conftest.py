@@ -4,8 +4,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.board import Board, BoardTransport
+from tests.support.board import Board, BoardTransport, close_hosts
 from tflm_wasm import Device
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _closed_sessions() -> Iterator[None]:
+    yield
+    close_hosts()
 
 
 @pytest.fixture(scope="module")

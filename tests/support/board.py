@@ -154,10 +154,20 @@ def zoo_model(name: str) -> bytes:
     return (ZOO / name / f"{name}.tflite").read_bytes()
 
 
-@functools.cache
+_sessions: dict[str, Session] = {}
+
+
 def host(name: str) -> Session:
-    """Return a session with a model of our own, shared by the tests of one process."""
-    return build(zoo_model(name)).open()
+    """Return a session with a model of our own, open until `close_hosts`."""
+    if name not in _sessions:
+        _sessions[name] = build(zoo_model(name)).open()
+    return _sessions[name]
+
+
+def close_hosts() -> None:
+    """Close what `host` opened: other tests count the sessions that are open."""
+    while _sessions:
+        _sessions.popitem()[1].close()
 
 
 def random_frames(session: Session, count: int, seed: int = 0) -> list[tuple[np.ndarray, ...]]:
