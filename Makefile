@@ -37,8 +37,9 @@ types: $(STAMP) ## mypy, strict
 unit: $(STAMP) $(ENGINE) compiler ## pytest, WORKERS=2 at a time
 	$(BIN)/pytest -n $(WORKERS)
 
-fuzz: $(STAMP) $(ENGINE) compiler ## the long suite: 100,000 mutated models, in wasm and under sanitizers
+fuzz: $(STAMP) $(ENGINE) compiler ## the long suites: 100,000 mutated models; 10,000 bad lines
 	TFLM_WASM_FUZZ=100000 $(BIN)/pytest -n $(WORKERS) tests/test_fuzz.py
+	TFLM_WASM_LINK_RUNS=10000 $(BIN)/pytest -n $(WORKERS) tests/link/test_faults.py
 
 format: $(STAMP) ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
