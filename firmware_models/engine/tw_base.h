@@ -18,6 +18,13 @@ int memcmp(const void *a, const void *b, size_t bytes);
 /* For functions that are called from several places or once per many loops, to keep code small. */
 #define TW_NOINLINE __attribute__((noinline))
 
+/* For loops that matter little: neither unrolled nor split by cases. */
+#ifdef __clang__
+#define TW_SMALL __attribute__((minsize))
+#else
+#define TW_SMALL
+#endif
+
 #define TW_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static inline int32_t tw_min(int32_t a, int32_t b) { return a < b ? a : b; }

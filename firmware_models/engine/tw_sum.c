@@ -1,13 +1,11 @@
 #include "tw_sum.h"
 
-#include "tw_broadcast.h"
 #include "tw_conv.h"
 #include "tw_elementwise.h"
-#include "tw_quant.h"
+#include "tw_move.h"
 
 typedef struct {
-  tw_broadcast *plan;
-  tw_row_fn row;
+  tw_binary binary;
   bool subtract;
   union {
     tw_range_f32 range;
@@ -44,12 +42,6 @@ TW_ROW(add_i32, sum, int32_t, int32_t, x + y)
 TW_ROW(sub_i32, sum, int32_t, int32_t, tw_clamp(x - y, p->low, p->high))
 TW_ROW(sum_i8, sum, int8_t, int8_t, (int8_t)quantized(x, y, p))
 TW_ROW(sum_i16, sum, int16_t, int16_t, (int16_t)quantized(x, y, p))
-
-int tw_sum_eval(tw_engine *e, tw_node *node) {
-  const sum *s = node->data;
-  tw_broadcast_run(e, node, s->plan, s->row, s);
-  return TW_OK;
-}
 
 /* ---- prepare ---- */
 
@@ -96,23 +88,21 @@ static tw_status prepare_i32(tw_engine *e, const tw_node *node, int32_t activati
 tw_status tw_sum_prepare(tw_engine *e, tw_node *node, bool subtract) {
   tw_fb_table options;
   int32_t activation;
-  TW_TRY(tw_expect_binary(e, node));
+  TW_TRY(tw_binary_prepare(e, node, TW_TYPES_F_I8_I16_I32, false, sizeof(sum)));
   TW_TRY(tw_options(e, node, subtract ? TW_OPTIONS_SUB : TW_OPTIONS_ADD, &options));
   TW_TRY(tw_fused_activation(e, options, 0, &activation));
-  sum *s = node->data = tw_alloc(e, sizeof *s);
-  if (s == NULL) return TW_E_ARENA;
-  *s = (sum){.subtract = subtract};
-  TW_TRY(tw_broadcast_prepare(e, node, &s->plan));
+  sum *s = node->data;
+  s->subtract = subtract;
   switch (tw_output(e, node, 0)->type) {
     case TW_FLOAT32:
-      s->row = subtract ? sub_f32 : add_f32;
+      s->binary.row = subtract ? sub_f32 : add_f32;
       tw_activation_range_f32(activation, &s->range.low, &s->range.high);
       return TW_OK;
     case TW_INT32:
-      s->row = subtract ? sub_i32 : add_i32;
+      s->binary.row = subtract ? sub_i32 : add_i32;
       return prepare_i32(e, node, activation, s);
     default:
-      s->row = tw_output(e, node, 0)->type == TW_INT8 ? sum_i8 : sum_i16;
+      s->binary.row = tw_output(e, node, 0)->type == TW_INT8 ? sum_i8 : sum_i16;
       return prepare_quantized(e, node, activation, s);
   }
 }

@@ -3,9 +3,8 @@
 #ifndef TW_SUM_H
 #define TW_SUM_H
 
-#include "tw_kernel.h"
+#include "tw_elementwise.h"
 
 tw_status tw_sum_prepare(tw_engine *e, tw_node *node, bool subtract);
-int tw_sum_eval(tw_engine *e, tw_node *node);
 
 #endif

@@ -1,13 +1,11 @@
-#include "tw_broadcast.h"
 #include "tw_conv.h"
 #include "tw_elementwise.h"
-#include "tw_quant.h"
+#include "tw_move.h"
 
 /* MUL: the product of two tensors that broadcast; int32 wraps and has no scale. */
 
 typedef struct {
-  tw_broadcast *plan;
-  tw_row_fn row;
+  tw_binary binary;
   union {
     tw_range_f32 range;
     struct {
@@ -52,32 +50,23 @@ static tw_status prepare_quantized(tw_engine *e, const tw_node *node, int32_t ac
 static tw_status prepare(tw_engine *e, tw_node *node) {
   tw_fb_table options;
   int32_t activation;
-  TW_TRY(tw_expect_binary(e, node));
+  TW_TRY(tw_binary_prepare(e, node, TW_TYPES_F_I8_I16_I32, false, sizeof(mul)));
   TW_TRY(tw_options(e, node, TW_OPTIONS_MUL, &options));
   TW_TRY(tw_fused_activation(e, options, 0, &activation));
-  mul *m = node->data = tw_alloc(e, sizeof *m);
-  if (m == NULL) return TW_E_ARENA;
-  *m = (mul){0};
-  TW_TRY(tw_broadcast_prepare(e, node, &m->plan));
+  mul *m = node->data;
   switch (tw_output(e, node, 0)->type) {
     case TW_FLOAT32:
-      m->row = mul_f32;
+      m->binary.row = mul_f32;
       tw_activation_range_f32(activation, &m->range.low, &m->range.high);
       return TW_OK;
     case TW_INT32:
-      m->row = mul_i32;
+      m->binary.row = mul_i32;
       tw_activation_range_i32(activation, &m->low, &m->high);
       return TW_OK;
     default:
-      m->row = tw_output(e, node, 0)->type == TW_INT8 ? mul_i8 : mul_i16;
+      m->binary.row = tw_output(e, node, 0)->type == TW_INT8 ? mul_i8 : mul_i16;
       return prepare_quantized(e, node, activation, m);
   }
 }
 
-static int eval(tw_engine *e, tw_node *node) {
-  const mul *m = node->data;
-  tw_broadcast_run(e, node, m->plan, m->row, m);
-  return TW_OK;
-}
-
-const tw_op tw_op_mul = {18, prepare, eval};
+const tw_op tw_op_mul = {18, prepare, tw_binary_eval};
