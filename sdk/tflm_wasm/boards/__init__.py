@@ -1,23 +1,21 @@
-"""The boards this package knows: their flash and RAM, read from boards.toml."""
+"""The boards this package knows, as their files in firmware_models/boards describe them."""
 
 from __future__ import annotations
 
-import importlib
-import sys
 from functools import cache
-from importlib import resources
 from typing import NamedTuple
 
 
 class Board(NamedTuple):
-    """One board.
+    """What is said about a board in tables; `tflm_wasm.aot.Board` has everything.
 
     Attributes:
         name: Its name, such as `microbit`.
         core: Its processor core.
         flash_bytes: Program memory: the firmware and the model.
-        ram_bytes: Its largest one block of RAM.
+        ram_bytes: The block of RAM that the firmware uses.
         emulated: The QEMU machine of that board, or None.
+        runners: Who can write its flash, the default first.
     """
 
     name: str
@@ -25,22 +23,20 @@ class Board(NamedTuple):
     flash_bytes: int
     ram_bytes: int
     emulated: str | None
+    runners: tuple[str, ...] = ()
 
 
 @cache
 def known_boards() -> tuple[Board, ...]:
     """Return all boards, the one with the least RAM first."""
-    # Imported by name, because Python 3.10 has the same reader only as a package, tomli.
-    toml = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
-    content = toml.loads(resources.files(__name__).joinpath("boards.toml").read_text("utf-8"))
-    boards = (
-        Board(
-            name=one["name"],
-            core=one["core"],
-            flash_bytes=one["flash_kib"] * 1024,
-            ram_bytes=one["ram_kib"] * 1024,
-            emulated=one.get("emulated"),
+    from tflm_wasm.aot._board import CORES, board_names, load_board
+
+    names = {core: name for name, core in reversed(CORES.items())}
+    boards = []
+    for one in map(load_board, board_names()):
+        machine = str(one.qemu["machine"]) if one.qemu else None
+        runners = tuple(one.runners) or (("qemu",) if one.qemu else ())
+        boards.append(
+            Board(one.name, names[one.core], one.flash.bytes, one.ram.bytes, machine, runners)
         )
-        for one in content["board"]
-    )
     return tuple(sorted(boards, key=lambda board: (board.ram_bytes, board.flash_bytes)))

@@ -11,10 +11,18 @@ from typing import Any
 
 import click
 
-from tflm_wasm._errors import TflmWasmError
+from tflm_wasm._errors import (
+    PortBusyError,
+    PortNotFoundError,
+    ProbeNotFoundError,
+    TflmWasmError,
+)
 
-COMMANDS = ("build", "inspect", "run", "verify", "check", "bench", "doctor")
-FAILED = 1
+COMMANDS = (
+    *("build", "inspect", "run", "verify", "check", "bench"),
+    *("flash", "devices", "monitor", "doctor"),
+)
+FAILED, NO_DEVICE, BUSY = 1, 3, 4
 
 
 class LazyGroup(click.Group):
@@ -52,6 +60,7 @@ class LazyGroup(click.Group):
             raise
         except TflmWasmError as error:
             _report(ctx, str(error), error.hint)
+            raise click.exceptions.Exit(_exit_code(error)) from None
         except OSError as error:
             if error.errno == errno.EPIPE:
                 raise
@@ -63,6 +72,12 @@ class LazyGroup(click.Group):
             hint = "This is a bug in tflm-wasm; see where with `tflm-wasm --debug COMMAND`."
             _report(ctx, f"{type(error).__name__}: {error}", hint)
         raise click.exceptions.Exit(FAILED)
+
+
+def _exit_code(error: TflmWasmError) -> int:
+    if isinstance(error, PortBusyError):
+        return BUSY
+    return NO_DEVICE if isinstance(error, PortNotFoundError | ProbeNotFoundError) else FAILED
 
 
 def _report(ctx: click.Context, message: str, hint: str) -> None:

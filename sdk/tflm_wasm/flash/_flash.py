@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from tflm_wasm._deadline import Deadline
 from tflm_wasm._errors import RunnerOptionError, VerifyError
 from tflm_wasm._lock import BoardLock
+from tflm_wasm._ports import stable_id_of
 from tflm_wasm.flash._image import read_image
 from tflm_wasm.flash._options import resolve
 from tflm_wasm.flash._runner import Job, Progress, Runner
@@ -180,7 +181,8 @@ def _stable_id(runner: str, job: Job) -> str:
     """Return what to lock: the probe or port that is named, else the only board of its kind."""
     if runner == "qemu":
         return f"qemu:{job.board.name}"
-    return job.probe or job.port or f"{runner}:{job.board.name}"
+    named = job.probe or job.port
+    return stable_id_of(named) if named else f"{runner}:{job.board.name}"
 
 
 def _described(board: Board | str) -> Board:
