@@ -167,3 +167,28 @@ REFUSED: Refusals = {
 def test_malformed_layers_are_refused(change: str) -> None:
     status, apply = REFUSED[change]
     assert_refused(apply(svdf(20)), status)
+
+
+@pytest.mark.parametrize("seed", range(40, 52))
+def test_the_state_s_multiplier_equals_tflm_to_the_last_bit(seed: int) -> None:
+    """Two filters whose sums differ by one subtract: what is left shows where rounding steps."""
+    rng = np.random.default_rng(seed)
+    rows = 4000
+    scales = [float(x) for x in np.exp(rng.uniform(-4, -3, 2))]
+    state_scale = scales[0] * scales[1] / 1.7
+    layer = Layer(
+        "SVDF",
+        [
+            Tensor((rows, 3), "int8", scale=scales[0]),
+            Tensor((2, 3), "int8", [[127, 1, 1], [127, 1, 0]], scale=scales[1]),
+            Tensor((2, 1), "int16", [[32767], [-32767]], scale=1e-6),
+            Tensor([1], "int32", [0], scale=np.float32(state_scale) * np.float32(1e-6)),
+            Tensor((rows, 2), "int16", scale=state_scale, variable=True),
+        ],
+        Tensor((rows, 1), "int8", scale=state_scale * 1e-6 * 1000),
+        "SVDFOptions",
+        {"rank": 2},
+    )
+    x = rng.integers(-120, 120, (rows, 3))
+    x[:, 2] = 1
+    assert_equal_to_tflm(layer.to_bytes(), [[x.astype(np.int8)]])

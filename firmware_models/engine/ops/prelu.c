@@ -16,8 +16,12 @@ static int32_t quantized(int32_t x, int32_t alpha, const prelu *p) {
   return y + p->out_zero_point;
 }
 
+static int8_t quantized_i8(int32_t x, int32_t alpha, const prelu *p) {
+  return (int8_t)tw_clamp(quantized(x, alpha, p), INT8_MIN, INT8_MAX);
+}
+
 TW_SMALL TW_ROW(row_f32, prelu, float, float, x >= 0.0f ? x : x * y)
-TW_SMALL TW_ROW(row_i8, prelu, int8_t, int8_t, (int8_t)tw_clamp(quantized(x, y, p), INT8_MIN, INT8_MAX))
+TW_SMALL TW_ROW(row_i8, prelu, int8_t, int8_t, quantized_i8(x, y, p))
 
 TW_SMALL static void row_i16(const void *params, const tw_row *row) {
   const int16_t *x = row->a;

@@ -2,8 +2,8 @@
 #include "tw_dot.h"
 #include "tw_math.h"
 
-/* SVDF: a dense layer whose last `memory` results per filter are kept in the state, [batch, filters *
- * memory], and weighted by time. Each output sums the `rank` filters of its unit. */
+/* SVDF: a dense layer whose last `memory` results per filter are kept in the state, [batch,
+ * filters * memory], and weighted by time. Each output sums the `rank` filters of its unit. */
 
 enum { INPUT, FEATURE, TIME, BIAS, STATE };
 enum { OPTION_RANK = 0, OPTION_ACTIVATION = 1 };
@@ -66,17 +66,19 @@ static tw_status prepare_quantized(tw_engine *e, const tw_node *node, svdf *s) {
   TW_TRY(tw_input_affine(e, node, TIME, &time));
   TW_TRY(tw_input_affine(e, node, STATE, &state));
   TW_TRY(tw_output_affine(e, node, 0, &output));
-  float product = state.scale * time.scale;
+  /* In double precision, as the oracle; TFLM's sources of August 2026 have single. */
+  double product = (double)state.scale * (double)time.scale;
   if (tw_input(e, node, BIAS) != NULL) {
     float bias = tw_quant_scale(tw_quant_of(e, node->inputs[BIAS]), 0);
-    TW_VERIFY(e, __builtin_fabs((double)bias - (double)product) < 1e-5, TW_E_PARAM,
+    TW_VERIFY(e, __builtin_fabs((double)bias - product) < 1e-5, TW_E_PARAM,
               "bias scale is not state scale * time scale");
   }
   s->input_zero_point = (int16_t)input.zero_point;
   s->state_zero_point = (int16_t)state.zero_point;
   s->output_zero_point = (int16_t)output.zero_point;
-  TW_TRY(tw_scale_of(e, (double)(input.scale * feature.scale / state.scale), &s->to_state));
-  return tw_scale_of(e, (double)(product / output.scale), &s->to_output);
+  double to_state = (double)input.scale * (double)feature.scale / (double)state.scale;
+  TW_TRY(tw_scale_of(e, to_state, &s->to_state));
+  return tw_scale_of(e, product / (double)output.scale, &s->to_output);
 }
 
 static tw_status prepare(tw_engine *e, tw_node *node) {
@@ -143,7 +145,8 @@ static void recall(const svdf *s, sizes n, const void *time, const int32_t *bias
 static void remember_f32(sizes n, const float *input, const float *weights, float *state) {
   for (int32_t b = 0; b < n.batches; b++) {
     for (int32_t f = 0; f < n.filters; f++, state += n.memory) {
-      state[n.memory - 1] = tw_dot_f32(0.0f, input + b * n.inputs, weights + f * n.inputs, n.inputs);
+      const float *x = input + b * n.inputs, *w = weights + f * n.inputs;
+      state[n.memory - 1] = tw_dot_f32(0.0f, x, w, n.inputs);
     }
   }
 }
