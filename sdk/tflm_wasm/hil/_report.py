@@ -1,0 +1,134 @@
+"""Results about boards as one page of HTML that needs nothing else, and no network."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from html import escape
+from statistics import median
+from typing import Any, Final
+
+from tflm_wasm.hil._svg import Bar, chart
+
+_STYLE: Final = """
+:root { color-scheme: light dark }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
+h1, h2, h3 { line-height: 1.2 } h2 { margin-top: 2.5rem }
+table { border-collapse: collapse; width: 100% }
+th, td { text-align: left; vertical-align: top; padding: .3rem .7rem .3rem 0;
+  border-bottom: 1px solid #8884 }
+td code { overflow-wrap: anywhere } pre { overflow-x: auto; background: #8881; padding: .6rem }
+figure { margin: 1rem 0; overflow-x: auto } figcaption { font-weight: 600 }
+svg text { font: 11px system-ui, sans-serif; fill: currentColor; dominant-baseline: middle }
+svg .label { text-anchor: end }
+.passed { color: #009e73 } .failed { color: #d55e00; font-weight: 600 } .skipped { color: #999 }
+"""
+_OUTCOMES: Final = ("failed", "skipped", "passed")
+_FACTS: Final = {
+    "board_description": "what",
+    "sandbox": "sandbox",
+    "board_unique_id": "unique id",
+    "firmware_digest": "firmware",
+    "git_revision": "git revision",
+    "link_stats": "link",
+}
+
+
+def render(results: Mapping[str, Any]) -> str:
+    """Return the page.
+
+    Args:
+        results: As `pytest --hil-results` writes them.
+    """
+    tests, figures = results["tests"], results["figures"]
+    counts = Counter(test["outcome"] for test in tests)
+    said = ", ".join(f"{counts[one]} {one}" for one in _OUTCOMES if counts[one]) or "no tests"
+    parts = [
+        f"<h1>Tests on boards</h1><p>{said}.</p>",
+        _boards(results["boards"], tests),
+        _latency(figures),
+        _memory(figures, "flash", "Flash by part"),
+        _memory(figures, "ram", "RAM by part"),
+        _profiles(figures),
+        _tests(tests),
+    ]
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width">'
+        f"<title>Tests on boards: {said}</title><style>{_STYLE}</style></head>"
+        f"<body>{''.join(parts)}</body></html>\n"
+    )
+
+
+def _boards(boards: Mapping[str, Mapping[str, str]], tests: list[Mapping[str, Any]]) -> str:
+    rows = []
+    for name, facts in boards.items():
+        counts = Counter(test["outcome"] for test in tests if test["board"] == name)
+        said = ", ".join(f"{counts[one]} {one}" for one in _OUTCOMES if counts[one])
+        details = "".join(
+            f"<br>{escape(title)}: <code>{escape(str(facts[key]))}</code>"
+            for key, title in _FACTS.items()
+            if facts.get(key)
+        )
+        rows.append(f"<tr><th>{escape(name)}</th><td>{said}{details}</td></tr>")
+    return f"<h2>Boards</h2><table>{''.join(rows)}</table>" if rows else ""
+
+
+def _by_board(figures: Iterable[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+    grouped: dict[str, list[Mapping[str, Any]]] = {}
+    for one in figures:
+        grouped.setdefault(one["board"], []).append(one)
+    return grouped
+
+
+def _latency(figures: Iterable[Mapping[str, Any]]) -> str:
+    """Draw half-way times: in ms where the board has a clock, else in ticks."""
+    charts = []
+    for board, those in _by_board(one for one in figures if one["ticks"]).items():
+        for unit, scaled in (("ms", True), ("ticks", False)):
+            bars = [
+                Bar(one["model"], {"median": value}, f"{value:,.4g} {unit}")
+                for one in those
+                if bool(one["tick_hz"]) is scaled
+                for value in [median(one["ticks"]) * (1000 / one["tick_hz"] if scaled else 1)]
+            ]
+            charts += [chart(f"{board}: median of one run", bars)] if bars else []
+    note = (
+        "<p>An emulated board counts instructions, of 32 ns each: good for comparing models and "
+        "firmware with each other, but no prediction of a real board's time.</p>"
+    )
+    return f"<h2>Latency</h2>{note}{''.join(charts)}" if charts else ""
+
+
+def _memory(figures: Iterable[Mapping[str, Any]], what: str, title: str) -> str:
+    charts = []
+    for board, those in _by_board(one for one in figures if one[what]).items():
+        bars = [Bar(one["model"], one[what], f"{sum(one[what].values()):,} bytes") for one in those]
+        charts.append(chart(board, bars))
+    return f"<h2>{title}</h2>{''.join(charts)}" if charts else ""
+
+
+def _profiles(figures: Iterable[Mapping[str, Any]]) -> str:
+    charts = []
+    for one in figures:
+        total = sum(one["ops"].values())
+        if total:
+            slowest = sorted(one["ops"].items(), key=lambda item: -item[1])
+            bars = [
+                Bar(name, {"ticks": ticks}, f"{ticks:,} ticks, {100 * ticks / total:.1f} %")
+                for name, ticks in slowest
+            ]
+            charts.append(chart(f"{one['board']}, {one['model']}", bars))
+    return f"<h2>Time by operator</h2>{''.join(charts)}" if charts else ""
+
+
+def _tests(tests: Iterable[Mapping[str, Any]]) -> str:
+    rows = []
+    for one in sorted(tests, key=lambda test: _OUTCOMES.index(test["outcome"])):
+        reason = escape(one["reason"])
+        details = f"<details open><pre>{reason}</pre></details>" if "\n" in reason else reason
+        rows.append(
+            f'<tr><td class="{one["outcome"]}">{one["outcome"]}</td>'
+            f"<td><code>{escape(one['test'])}</code>{'<br>' if reason else ''}{details}</td></tr>"
+        )
+    return f"<h2>Tests</h2><table>{''.join(rows)}</table>"
