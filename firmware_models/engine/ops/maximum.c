@@ -1,0 +1,6 @@
+#include "tw_compare.h"
+
+/* MAXIMUM: the larger of two elements. */
+static tw_status prepare(tw_engine *e, tw_node *node) { return tw_extreme_prepare(e, node, true); }
+
+const tw_op tw_op_maximum = {55, prepare, tw_binary_eval};
