@@ -52,6 +52,7 @@ CORES: Final = {
     ),
 }
 _UARTS: Final = {"cmsdk", "pl011", "stm32", "nrf51", "16550"}
+_NUMBERS: Final = ("link_buffer_bytes", "main_stack_bytes", "clint_base")
 _INIT: Final = {"write", "set", "clear", "wait"}
 
 
@@ -86,6 +87,9 @@ class Board:
         qemu: How to emulate it: binary, machine and options; None when it can't be.
         runners: Flash runners and their options, by name.
         usb: USB identities of its serial port or probe.
+        link_buffer_bytes: Of each of the link's two buffers.
+        main_stack_bytes: Of the firmware's own stack.
+        clint_base: Address of a RISC-V hart's timer.
     """
 
     name: str
@@ -103,6 +107,7 @@ class Board:
     usb: tuple[dict[str, Any], ...] = ()
     link_buffer_bytes: int = 1034
     main_stack_bytes: int = 2048
+    clint_base: int | None = None
 
 
 def board_names() -> tuple[str, ...]:
@@ -164,7 +169,7 @@ def _of(name: str, content: dict[str, Any]) -> Board:
         runners=content.get("runner", {}),
         usb=tuple(content.get("usb", [])),
         **{
-            key: content[key] for key in ("link_buffer_bytes", "main_stack_bytes") if key in content
+            key: content[key] for key in _NUMBERS if key in content
         },
     )
 

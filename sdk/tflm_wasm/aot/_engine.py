@@ -35,6 +35,9 @@ def ops_of(model: bytes) -> list[str]:
 def build(ops: list[str], cache: Cache) -> bytes:
     """Compile the engine with these ops to WebAssembly."""
     script = _build_script()
+    import os
+    X = tuple(os.environ.get("TW_X", "").split())
+    script.COMPILE = (*script.COMPILE, *X)
 
     def make() -> bytes:
         with tempfile.TemporaryDirectory() as folder:
@@ -43,4 +46,4 @@ def build(ops: list[str], cache: Cache) -> bytes:
             return output.read_bytes()
 
     sources = _sources.digest(_sources.engine(), _sources.root() / "abi")
-    return cache.get("engine", (sources, *ops), make)
+    return cache.get("engine", (sources, *X, *ops), make)

@@ -296,6 +296,7 @@ class _Build:
             f"#define TW_CLOCK_HZ {board.clock_hz}u\n"
             f"{uart}"
             f"#define TW_BOARD_INIT{init}\n"
+            f"#define TW_CLINT_BASE {board.clint_base or 0}u\n"
             f"#define TW_LINK_BUFFER_BYTES {board.link_buffer_bytes}u\n"
             f"#define TW_CALL_SECONDS {self.options.call_seconds}u\n"
             f"#define TW_MODEL_BYTES {size}u\n"
@@ -326,7 +327,7 @@ class _Build:
             "SLOTS_START": layout.slots.base,
             "SLOTS_END": layout.slots.base + 2 * layout.slots.slot_bytes,
         }
-        text = (_sources.device() / board.core.family / "firmware.ld.in").read_text()
+        text = (_sources.device() / "firmware.ld.in").read_text()
         for name, value in values.items():
             text = text.replace(f"@{name}@", str(value))
         script, output = self.folder / "firmware.ld", self.folder / "firmware.elf"
