@@ -1,4 +1,4 @@
-"""Build hook: compiles the C engine to ``sdk/tflm_wasm/engine.wasm`` for wheels.
+"""Build hook: compiles the C engine to ``sdk/tflm_wasm/engine.wasm``, and packs firmware sources.
 
 Editable installs are wheels too.
 The compiler is clang from PyPI ``ziglang``, a pinned build requirement, so the same sources give
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 ENGINE = "sdk/tflm_wasm/engine.wasm"
 BUILD_SCRIPT = "firmware_models/engine/build.py"
+# What firmware is made of, and what boards are: `tflm_wasm.aot._sources` finds it in the package.
+FIRMWARE = ("abi", "firmware_models/boards", "firmware_models/device", "firmware_models/engine")
 
 
 class EngineBuildHook(BuildHookInterface):
@@ -29,7 +31,7 @@ class EngineBuildHook(BuildHookInterface):
 
     PLUGIN_NAME = "custom"
 
-    def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Compile the engine and register it as an artifact; an sdist is left alone."""
         if self.target_name != "wheel":
             return
@@ -38,6 +40,9 @@ class EngineBuildHook(BuildHookInterface):
             build_engine = _load_build_engine(root / BUILD_SCRIPT)
             build_engine(root / ENGINE)
         build_data["artifacts"].append(f"/{ENGINE}")
+        if version == "standard":  # an editable install has them in the checkout
+            packed = {str(root / path): f"tflm_wasm/_sources/{path}" for path in FIRMWARE}
+            build_data["force_include"].update(packed)
 
 
 def _load_build_engine(script: Path) -> Callable[[Path], None]:

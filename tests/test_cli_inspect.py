@@ -158,7 +158,7 @@ def test_boards_are_compared_with_what_the_model_needs(tmp_path):
         assert one["ram_left"] == board.ram_bytes - found["ram_bytes"]
         assert one["flash_left"] == board.flash_bytes - found["model_bytes"]
         assert one["fits"] == (one["ram_left"] >= 0 and one["flash_left"] >= 0)
-    assert not boards["stm32vldiscovery"]["fits"]
+    assert not boards["microbit"]["fits"]
     assert boards["netduinoplus2"]["fits"]
 
 
