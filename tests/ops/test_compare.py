@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.support import binary
-from tests.support.engine import assert_equal_to_tflm
+from tests.support.engine import Engine, assert_equal_to_tflm
 from tests.support.layers import Layer, Refusals, assert_refused
 from tests.support.models import Tensor
 from tests.support.moves import random_bits
@@ -18,7 +18,7 @@ TYPES = {
     "MINIMUM": ["int8", "int16", "int32", "int64", "float32"],
     "EQUAL": ["bool", "int8", "int32", "int64", "float32"],
     "NOT_EQUAL": ["bool", "int8", "int32", "int64", "float32"],
-    "GREATER": ["int8", "int16", "int32", "int64", "float32"],
+    "GREATER": ["int8", "int32", "int64", "float32"],
     "GREATER_EQUAL": ["int8", "int32", "int64", "float32"],
     "LESS": ["int8", "int32", "int64", "float32"],
     "LESS_EQUAL": ["int8", "int32", "int64", "float32"],
@@ -80,15 +80,19 @@ def test_every_pair_of_int8_values_is_compared_as_in_tflm(op: str, seed: int) ->
     binary.check_every_pair(layer(op, "int8", scales=scales, zero_points=zero_points))
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_int16_values_are_compared_at_their_scales_as_in_tflm(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    scale = float(np.exp(rng.uniform(-9, -1)))
-    points = [int(x) for x in rng.integers(-50, 50, 2)]
-    made = layer("GREATER", "int16", ((3000,), (3000,)), (scale, scale * 1.001), points)
-    first = rng.integers(-32768, 32768, 3000).astype(np.int16)
-    near = np.clip(first + rng.integers(-9, 10, 3000), -32768, 32767).astype(np.int16)
-    assert_equal_to_tflm(made.to_bytes(), [[first, near]])
+@pytest.mark.parametrize("zero_points", [(0, 0), (300, -7)])
+def test_int16_values_are_compared_at_their_scales(zero_points: tuple[int, int]) -> None:
+    """TFLM compares them by parameters that it never sets, so there is nothing to equal."""
+    rng = np.random.default_rng(0)
+    made = layer("GREATER", "int16", ((3000,), (3000,)), (0.5, 0.25), zero_points)
+    first = rng.integers(-16000, 16000, 3000).astype(np.int16)
+    second = (2 * first + rng.integers(-9, 10, 3000)).astype(np.int16)
+    (got,) = Engine(made.to_bytes()).run([first, second])
+    reals = [
+        (x.astype(float) - zero) * scale
+        for x, zero, scale in zip((first, second), zero_points, (0.5, 0.25), strict=True)
+    ]
+    np.testing.assert_array_equal(got, reals[0] > reals[1])
 
 
 @pytest.mark.parametrize("scale", [0.99999, 0.5, 1e-4, 1e-9])
