@@ -121,7 +121,7 @@ static tw_status prepare_quantized(tw_engine *e, const tw_node *node, lstm *l) {
   TW_TRY(tw_scale_of(e, one * one / (double)cell.scale, &l->i_times_g));
   TW_TRY(tw_scale_of(e, one * one / (double)hidden.scale, &l->o_times_c));
   double clip = (double)l->cell_clip / (double)cell.scale;
-  l->quantized_clip = clip > 32767.0 ? INT16_MAX : clip > 0.0 ? (int16_t)clip : 0;
+  l->quantized_clip = (int16_t)(clip > 32767.0 ? INT16_MAX : clip > 0.0 ? (int32_t)clip : 0);
 
   tw_nearly_power_of_two(cell.scale, &log2);
   TW_VERIFY(e, log2 >= -42 && log2 <= 2, TW_E_PARAM, "cell scale out of range");
