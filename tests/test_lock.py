@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from tflm_wasm._errors import FileError, PortBusyError
+from tflm_wasm._errors import FileError, PortBusyError, SerialMissing
 from tflm_wasm._lock import BoardLock, _path, holder_of
 
 ID = "usb:2e8a:000a:E660/58"
@@ -123,3 +123,11 @@ def test_a_file_where_the_folder_should_be_is_a_typed_error(folder):
     (folder / "tflm-wasm").write_text("")
     with pytest.raises(FileError):
         BoardLock(ID, "mine").acquire()
+
+
+@pytest.mark.parametrize("name", ["filelock", "platformdirs"])
+def test_without_the_extra_the_error_says_how_to_get_it(name, monkeypatch):
+    monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(SerialMissing, match=name) as caught:
+        BoardLock(ID, "mine").acquire()
+    assert "tflm-wasm[firmware]" in caught.value.hint

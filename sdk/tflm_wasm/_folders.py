@@ -5,8 +5,21 @@ from __future__ import annotations
 import warnings
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
-from tflm_wasm._errors import FileError
+from tflm_wasm._errors import FileError, SerialMissing
+
+
+def needed(name: str) -> Any:
+    """Return a module of the extra `firmware`.
+
+    Raises:
+        SerialMissing: The extra is not installed.
+    """
+    try:
+        return import_module(name)
+    except ImportError as error:
+        raise SerialMissing(f"{name} is not installed", port="") from error
 
 
 def runtime_folder(name: str) -> Path:
@@ -14,8 +27,9 @@ def runtime_folder(name: str) -> Path:
 
     Raises:
         FileError: It can't be made.
+        SerialMissing: platformdirs is not installed.
     """
-    platformdirs = import_module("platformdirs")
+    platformdirs = needed("platformdirs")
     try:
         with warnings.catch_warnings():
             # That there is no login session, as in a container, is all right.

@@ -14,14 +14,13 @@ import time
 import zlib
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from importlib import import_module
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
 from tflm_wasm._errors import FileError, PortBusyError
 from tflm_wasm._files import write_file
-from tflm_wasm._folders import runtime_folder
+from tflm_wasm._folders import needed, runtime_folder
 
 _POLL_S: Final = 0.05
 _NAME: Final = re.compile(r"[^A-Za-z0-9._-]+")
@@ -72,6 +71,7 @@ class BoardLock:
     Raises (on entering):
         PortBusyError: Another one holds it; `holder` says who.
         FileError: The lock's folder can't be used.
+        SerialMissing: filelock or platformdirs is not installed.
     """
 
     def __init__(self, stable_id: str, reason: str, *, timeout_s: float = 1.0) -> None:
@@ -94,7 +94,7 @@ class BoardLock:
 
     def acquire(self) -> None:
         """Take the lock; see the class."""
-        filelock = import_module("filelock")
+        filelock = needed("filelock")
         path = _path(self._id)
         lock = filelock.FileLock(path.with_suffix(".lock"), is_singleton=False)
         try:
@@ -137,7 +137,7 @@ def holder_of(stable_id: str) -> Holder | None:
     path = _path(stable_id)
     if not path.exists():
         return None
-    filelock = import_module("filelock")
+    filelock = needed("filelock")
     try:
         # Left by one that was killed when nobody holds the lock.
         with filelock.FileLock(path.with_suffix(".lock"), timeout=0, is_singleton=False):

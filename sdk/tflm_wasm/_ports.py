@@ -6,11 +6,11 @@ import os
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tflm_wasm._errors import PortNotFoundError, SerialMissing, WrongDeviceError
+from tflm_wasm._errors import PortNotFoundError, WrongDeviceError
+from tflm_wasm._folders import needed
 from tflm_wasm._lock import holder_of
 
 if TYPE_CHECKING:
@@ -52,10 +52,7 @@ def list_ports() -> tuple[Attached, ...]:
     """
     from tflm_wasm.aot._board import board_names, load_board
 
-    try:
-        found: list[Any] = list(import_module("serial.tools.list_ports").comports())
-    except ImportError as error:
-        raise SerialMissing("pyserial is not installed", port="") from error
+    found: list[Any] = list(needed("serial.tools.list_ports").comports())
     known = [load_board(name) for name in board_names()]
     ids = _ids(found)
     real = (_attached(one, stable_id, known) for one, stable_id in zip(found, ids, strict=True))

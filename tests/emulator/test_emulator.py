@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -20,6 +21,7 @@ from tflm_wasm._errors import (
     PortBusyError,
     PortLostError,
 )
+from tflm_wasm.aot._board import board_names, load_board
 from tflm_wasm.emulator import Emulator, command
 from tflm_wasm.emulator._process import is_running, wait_until_gone
 from tflm_wasm.emulator._qmp import Qmp
@@ -175,3 +177,14 @@ def test_a_monitor_that_says_nothing_is_given_up_at_the_deadline(tmp_path):
 def test_a_monitor_that_is_not_there_has_ended(tmp_path):
     with pytest.raises(EmulatorEnded):
         Qmp(str(tmp_path / "q"), board="x", timeout_s=0.1)
+
+
+@pytest.mark.parametrize("name", [name for name in board_names() if load_board(name).qemu])
+def test_every_board_that_has_an_emulator_starts(name):
+    binary = load_board(name).qemu["binary"]
+    if shutil.which(binary) is None:
+        pytest.skip(f"{binary} is missing: apt-get install qemu-system-arm qemu-system-misc")
+    described = load_board(name)
+    with Emulator(described, None) as emulator:
+        assert len(emulator.read_memory(described.ram.base, 16)) == 16
+        assert emulator.alive

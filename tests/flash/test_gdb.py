@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import zlib
 
@@ -81,6 +82,19 @@ def test_another_processor_than_the_boards_is_refused(image):
         with pytest.raises(WrongDeviceError, match="cortex_m3, but mps2-an386") as caught:
             gdb(emulator.gdb_server, image)
         assert caught.value.found == "cortex_m3"
+
+
+@needs_qemu
+@pytest.mark.skipif(
+    shutil.which("qemu-system-riscv32") is None,
+    reason="qemu-system-riscv32 is missing: apt-get install qemu-system-misc",
+)
+def test_another_kind_of_processor_is_refused(image):
+    with (
+        Emulator(load_board("riscv32-virt"), None, gdb=True) as emulator,
+        pytest.raises(WrongDeviceError, match="RISC-V, but mps2-an386 has cortex_m4"),
+    ):
+        gdb(emulator.gdb_server, image)
 
 
 @needs_qemu

@@ -21,6 +21,7 @@ pytestmark = needs_qemu
 def test_the_board_runs_on_with_the_image_after_flashing(image):
     result = flash(board(), image)
     assert (result.runner, result.state, result.verified) == ("qemu", "written", True)
+    assert result.boot_log == ("tflm-wasm test image",)
     port = SerialTransport(result.port)
     port.write(b"hello", 5.0)
     assert b"hello" in read_until(port, b"hello")

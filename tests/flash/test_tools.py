@@ -20,8 +20,10 @@ from tflm_wasm._errors import (
     VerifyError,
     WrongDeviceError,
 )
+from tflm_wasm.aot._board import board_names, load_board
 from tflm_wasm.emulator._process import is_running, wait_until_gone
 from tflm_wasm.flash import FlashResult, flash, runners
+from tflm_wasm.flash._options import resolve
 
 # Plays a board: `written` beside the tool is its flash.
 BOARD = """\
@@ -284,3 +286,13 @@ def test_every_option_is_documented():
         assert one.doc
         for option in one.options:
             assert option.doc.endswith(".")
+
+
+@pytest.mark.parametrize("name", board_names())
+def test_a_board_file_names_runners_and_options_that_there_are(name):
+    described = load_board(name)
+    for runner, options in described.runners.items():
+        resolve(runners()[runner].options, options, board=name, runner=runner)
+    for usb in described.usb:
+        assert {"vid", "pid"} <= set(usb)
+        assert all(0 < usb[key] < 0x10000 for key in ("vid", "pid"))

@@ -119,6 +119,8 @@ def _show(result: FlashResult) -> None:
     else:
         checked = "verified" if result.verified else "not read back: the runner can't"
         say(f"{result.board} was written by '{result.runner}' ({size}), {checked}.", style="green")
+    for line in result.boot_log:
+        say(f"boot    {line}", style="dim")
     if result.port:
         say(f"Port: {result.port}")
 

@@ -34,6 +34,7 @@ class FlashResult:
         size: Its bytes.
         steps: Commands and other steps, in order.
         port: Serial port of the board, as far as it is known.
+        boot_log: What the board said when it started, where that was heard.
     """
 
     board: str
@@ -44,6 +45,7 @@ class FlashResult:
     size: int
     steps: tuple[str, ...]
     port: str | None
+    boot_log: tuple[str, ...] = ()
 
 
 def runners() -> dict[str, type[Runner]]:
@@ -146,6 +148,7 @@ def _result(
         size=job.image.size,
         steps=tuple(job.steps),
         port=_port_after(runner),
+        boot_log=tuple(job.boot_log),
     )
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from tflm_wasm import emulator
 from tflm_wasm._errors import VerifyError
+from tflm_wasm._monitor import monitor
 from tflm_wasm.flash._options import TIMEOUT, Option
 from tflm_wasm.flash._runner import Runner
+
+_BOOT_S: Final = 0.5
 
 
 class QemuRunner(Runner):
@@ -36,11 +41,19 @@ class QemuRunner(Runner):
         )
         try:
             self._check(started)
-            started.cont()
+            self._start(started)
             emulator.keep(started, digest=job.image.digest, image=job.image.path)
         except BaseException:
             started.close()
             raise
+
+    def _start(self, started: emulator.Emulator) -> None:
+        """Let it run and hear its boot log, which nobody could hear later."""
+        transport = started.connect()
+        try:
+            self.job.boot_log += [line.text for line in monitor(transport, time_s=_BOOT_S)]
+        finally:
+            transport.close()
 
     def _check(self, started: emulator.Emulator) -> None:
         done = 0

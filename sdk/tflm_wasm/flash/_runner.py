@@ -33,6 +33,7 @@ class Job:
         deadline: By when all must be done.
         progress: Called with what is done, and how many bytes of how many are.
         steps: What was done, or would be, as lines to paste where they are commands.
+        boot_log: What the board said when it started, where that was heard.
     """
 
     board: Board
@@ -44,6 +45,7 @@ class Job:
     deadline: Deadline = field(default_factory=lambda: Deadline(60.0))
     progress: Progress | None = None
     steps: list[str] = field(default_factory=list)
+    boot_log: list[str] = field(default_factory=list)
 
     def step(self, *words: str) -> bool:
         """Note a step; return whether to do it."""
