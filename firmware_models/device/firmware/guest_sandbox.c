@@ -27,11 +27,17 @@ tw_end tw_guest_reset(void) {
   return tw_guest_run(TW_CALL_INSTANTIATE, 0, 0, 0, call_deadline());
 }
 
+/* Data addresses are told in linear memory's terms, as on the host; code is not in linear memory. */
+static uint32_t told(tw_end end) {
+  bool is_data = end.kind == TW_FAULT_READ || end.kind == TW_FAULT_WRITE;
+  return is_data && end.address != 0 ? linear((const uint8_t *)(uintptr_t)end.address) : end.address;
+}
+
 static tw_guest_result result_of(tw_end end, uint64_t started) {
   return (tw_guest_result){
       .faulted = !end.returned,
       .kind = end.kind,
-      .address = end.address,
+      .address = told(end),
       .status = (int32_t)end.value,
       .ticks = tw_clock_now() - started,
   };

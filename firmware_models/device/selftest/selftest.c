@@ -39,6 +39,19 @@ static bool report(const char *what, tw_guest_result r) {
   return !r.faulted && r.status == TW_OK;
 }
 
+/* How much of a stack that was zero was used: all from its lowest byte that is not. */
+static uint32_t used(const uint8_t *stack, const uint8_t *top) {
+  while (stack < top && *stack == 0) stack++;
+  return (uint32_t)(top - stack);
+}
+
+static void print_stacks(const tw_control_block *b) {
+  const uint8_t *c_stack = (const uint8_t *)b + TW_BLOCK_BYTES;
+  print("used C stack ", used(c_stack, c_stack + b->stack_size));
+  print(" native stack ", used(tw_guest_stack, tw_guest_stack_top));
+  tw_port_write_text("\r\n");
+}
+
 static void run(const tw_sandbox *s) {
   const tw_control_block *b = (const void *)s->memory(s->context, 0, TW_BLOCK_BYTES);
   for (uint32_t i = 0; i < b->input_count; i++) {
@@ -64,6 +77,7 @@ void tw_main(void) {
   if (report("init", s.init(s.context, tw_model, TW_MODEL_BYTES))) {
     for (uint32_t i = 0; i < TW_SELFTEST_RUNS; i++) run(&s);
   }
+  print_stacks((const void *)s.memory(s.context, 0, TW_BLOCK_BYTES));
   tw_port_write_text("done\r\n");
   for (;;) {
   }

@@ -7,11 +7,16 @@ import sys
 import tempfile
 from pathlib import Path
 from types import ModuleType
+from typing import Final
 
-from tflm_wasm._inspect_ops import read_ops
+from tflm_wasm._inspect_ops import builtin_names, read_ops
 from tflm_wasm.aot import _sources
 from tflm_wasm.aot._cache import Cache
 from tflm_wasm.aot._errors import AotError
+
+# The board's compiler unrolls and computes addresses itself, and better, when nobody did before.
+_COMPILE: Final = ("-fno-unroll-loops", "-mllvm", "-disable-lsr")
+STACK_BYTES: Final = 2048
 
 
 def _build_script() -> ModuleType:
@@ -32,18 +37,37 @@ def ops_of(model: bytes) -> list[str]:
     return sorted(known & {op.name.lower() for op in read_ops(model)})
 
 
+def _op_names(ops: list[str]) -> str:
+    """Return the C of a table of names with these ops only: all names take 3 KB of RAM."""
+    cases = "".join(
+        f'    case {code}: return "{name}";\n'
+        for code, name in sorted(builtin_names().items())
+        if name.lower() in ops
+    )
+    return (
+        '#include "tw_op_names.h"\n\n'
+        "const char *tw_op_name(uint32_t code) {\n"
+        f'  switch (code) {{\n{cases}    default: return "?";\n  }}\n}}\n'
+    )
+
+
 def build(ops: list[str], cache: Cache) -> bytes:
     """Compile the engine with these ops to WebAssembly."""
     script = _build_script()
-    import os
-    X = tuple(os.environ.get("TW_X", "").split())
-    script.COMPILE = (*script.COMPILE, *X)
+    script.COMPILE = (*script.COMPILE, *_COMPILE)
+    script.STACK_BYTES = STACK_BYTES
+    all_sources = script.sources
 
     def make() -> bytes:
         with tempfile.TemporaryDirectory() as folder:
+            names = Path(folder) / "tw_op_names.c"
+            names.write_text(_op_names(ops))
+            script.sources = lambda ops: [
+                names if path.name == names.name else path for path in all_sources(ops)
+            ]
             output = Path(folder) / "engine.wasm"
             script.build_engine(output, ops)
             return output.read_bytes()
 
     sources = _sources.digest(_sources.engine(), _sources.root() / "abi")
-    return cache.get("engine", (sources, *X, *ops), make)
+    return cache.get("engine", (sources, *_COMPILE, str(STACK_BYTES), _op_names(ops)), make)

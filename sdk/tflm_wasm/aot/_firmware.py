@@ -30,7 +30,7 @@ _SHARED: Final = (
 )
 # What wasm2c writes is not ours to warn about. Floats are never fused, as in WebAssembly.
 _GUEST: Final = (
-    *("-O2", "-std=gnu11", "-w", "-fno-strict-aliasing", "-fwrapv", "-ffp-contract=off"),
+    *("-Os", "-std=gnu11", "-w", "-fno-strict-aliasing", "-fwrapv", "-ffp-contract=off"),
     *("-fno-math-errno", "-fno-delete-null-pointer-checks"),
 )
 _SECTOR_BYTES: Final = 4096
@@ -137,7 +137,7 @@ class _Build:
         """Return the wasm to compile, and its layout."""
         own = Block.of_bytes(module.parsed.initial_bytes(0, _abi.BLOCK_BYTES))
         if self.model is None:
-            return module.wasm, _Guest(own, module.memory_bytes)
+            return module.wasm, _Guest(own, _memory_needed(own))
         wasm = _engine.build(_engine.ops_of(self.model), cache)
         block = Block.of_bytes(parse(wasm).initial_bytes(0, _abi.BLOCK_BYTES))
         arena = self.options.arena_bytes or own["scratch_size"]
@@ -359,6 +359,15 @@ class _Guest:
     block: Block
     memory_bytes: int
     arena_bytes: int = 0
+
+
+def _memory_needed(block: Block) -> int:
+    """Return how much memory a module takes: its data, its model and its arena, in bytes."""
+    model_end = block["model_ptr"] + block["model_size"]
+    arena = align(block["heap_base"], _abi.ALIGNMENT_BYTES)
+    if arena < model_end and block["model_ptr"] < arena + block["scratch_size"]:
+        arena = align(model_end, _abi.ALIGNMENT_BYTES)
+    return max(arena + block["scratch_size"], model_end)
 
 
 def _image(elf: Elf, board: Board) -> bytes:
