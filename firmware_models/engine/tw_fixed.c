@@ -68,3 +68,24 @@ int32_t tw_fixed_reciprocal(int32_t x, int32_t integer_bits, int32_t *bits_over_
   *bits_over_unit = integer_bits - zeros;
   return one_over_one_plus((int32_t)(((uint32_t)x << zeros) - ((uint32_t)1 << 31)));
 }
+
+/* Newton's method for 1 / sqrt x, as x * (3 - input * x^2) / 2, with 3 integer bits. */
+void tw_fixed_inverse_sqrt(int32_t input, int32_t *multiplier, int32_t *shift) {
+  const int32_t one_and_a_half = 3 << 27, half_sqrt_2 = 1518500250;
+  *multiplier = INT32_MAX;
+  *shift = 0;
+  if (input <= 1) return;
+  int32_t right = 11;
+  for (; input >= 1 << 29; right++) input /= 4;
+  int32_t pairs = (__builtin_clz((uint32_t)input) - 1) / 2 - 1;
+  right -= pairs;
+  input = (int32_t)((uint32_t)input << (2 * pairs)) >> 1;
+  int32_t half = tw_rounding_shift_right(input, 1), x = 1 << 28;
+  for (int32_t step = 0; step < 5; step++) {
+    int32_t cube = shift_left(multiply(multiply(x, x), x), 6);
+    x = shift_left(multiply(one_and_a_half, x) - multiply(half, cube), 3);
+  }
+  x = multiply(x, half_sqrt_2);
+  *multiplier = right < 0 ? (int32_t)((uint32_t)x << -right) : x;
+  *shift = right < 0 ? 0 : -right;
+}

@@ -20,4 +20,7 @@ int32_t tw_fixed_tanh(int32_t x, int32_t integer_bits);
  * bits in the result. */
 int32_t tw_fixed_reciprocal(int32_t x, int32_t integer_bits, int32_t *bits_over_unit);
 
+/* 1 / sqrt(input) for an integer input >= 0, 0 counting as 1: multiplier * 2^(shift - 31). */
+void tw_fixed_inverse_sqrt(int32_t input, int32_t *multiplier, int32_t *shift);
+
 #endif

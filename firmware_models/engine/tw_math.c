@@ -93,3 +93,65 @@ float tw_tanhf(float x) {
   }
   return x != x ? x : (float)__builtin_copysign(t, (double)x);
 }
+
+float tw_expm1f(float x) {
+  double a = (double)x;
+  if (__builtin_fabs(a) > 0.001) return (float)(tw_exp(a) - 1.0);
+  return x == 0.0f ? x : (float)(a * (1.0 + a / 2.0 * (1.0 + a / 3.0 * (1.0 + a / 4.0))));
+}
+
+/* x = quadrant * pi/2 + the result, which is within pi/4 of 0. Up to 2^20 by subtraction, beyond it
+ * as the fraction of mantissa * 2^exponent * 2/pi, of whose bits only 96 count. */
+static double reduce(float x, uint32_t *quadrant) {
+  static const uint32_t two_over_pi[] = {0x00000000, 0xA2F9836E, 0x4E441529, 0xFC2757D1,
+                                         0xF534DDC0, 0xDB629599, 0x3C439041, 0xFE5163AB};
+  double a = (double)x;
+  if (__builtin_fabs(a) < 1048576.0) {
+    double k = tw_round(a * 0.63661977236758134308);
+    *quadrant = (uint32_t)(int32_t)k;
+    return (a - k * 1.5707963267341256) - k * 6.077100506506192e-11;
+  }
+  int32_t exponent;
+  uint64_t mantissa = (uint64_t)(int64_t)(__builtin_fabs(tw_frexp(a, &exponent)) * 16777216.0);
+  uint32_t skip = (uint32_t)exponent + 6; /* bits above are multiples of 4 quadrants */
+  const uint32_t *word = two_over_pi + skip / 32;
+  uint32_t by = skip % 32;
+  uint64_t high = (uint64_t)word[0] << 32 | word[1], low = (uint64_t)word[2] << 32 | word[3];
+  if (by > 0) {
+    high = high << by | low >> (64 - by);
+    low <<= by;
+  }
+  uint64_t product = mantissa * high + (mantissa * (low >> 32) >> 32); /* 2^62 is a quadrant */
+  uint64_t nearest = (product + ((uint64_t)1 << 61)) >> 62;
+  const double unit = 1.57079632679489661923 / 4611686018427387904.0;
+  double rest = (double)(int64_t)(product - (nearest << 62)) * unit;
+  *quadrant = (uint32_t)(x < 0.0f ? 4 - (nearest & 3) : nearest);
+  return x < 0.0f ? -rest : rest;
+}
+
+/* sin(x + quadrants * pi/2) */
+static float sine(float x, uint32_t quadrants) {
+  if (x - x != 0.0f) return __builtin_nanf(""); /* infinite or NaN */
+  uint32_t quadrant;
+  double r = reduce(x, &quadrant), s = r * r, sum = 0.0;
+  quadrant += quadrants;
+  /* Taylor series to r^14 or r^13: terms of n in (n - 1) n from the innermost. */
+  bool cosine = (quadrant & 1) != 0;
+  for (int32_t n = cosine ? 14 : 13; n >= 2; n -= 2) sum = (1.0 + sum) * -s / ((n - 1) * n);
+  double y = cosine ? 1.0 + sum : r + r * sum;
+  return (float)((quadrant & 2) != 0 ? -y : y);
+}
+
+float tw_sinf(float x) { return x == 0.0f ? x : sine(x, 0); }
+
+float tw_cosf(float x) { return sine(x, 1); }
+
+float tw_fmodf(float x, float y) {
+  double rest = __builtin_fabs((double)x), divisor = __builtin_fabs((double)y), multiple = divisor;
+  if (!(divisor > 0.0) || x - x != 0.0f) return __builtin_nanf("");
+  while (multiple <= rest / 2.0) multiple *= 2.0;
+  for (; multiple >= divisor; multiple /= 2.0) {
+    if (rest >= multiple) rest -= multiple;
+  }
+  return (float)__builtin_copysign(rest, (double)x);
+}

@@ -24,5 +24,11 @@ double tw_log(double x);
 float tw_expf(float x);
 float tw_logf(float x);
 float tw_tanhf(float x);
+float tw_expm1f(float x);
+float tw_sinf(float x);
+float tw_cosf(float x);
+
+/* The remainder of x / y with the sign of x, exact; NaN when y is 0 or x infinite. */
+float tw_fmodf(float x, float y);
 
 #endif

@@ -1,0 +1,55 @@
+#include "tw_elementwise.h"
+#include "tw_fixed.h"
+#include "tw_move.h"
+
+/* RSQRT: 1 / sqrt x. int8 saturates at 0; below it is an error. */
+
+enum { EXTRA_BITS = 20 };
+
+typedef struct {
+  tw_scale scale;
+  int16_t in_zero_point, out_zero_point;
+} rsqrt;
+
+static tw_status prepare(tw_engine *e, tw_node *node) {
+  TW_TRY(tw_expect_unary(e, node));
+  const tw_tensor *input = tw_input(e, node, 0);
+  TW_TRY(tw_expect_moved(e, input, tw_output(e, node, 0),
+                         TW_TYPE(TW_FLOAT32) | TW_TYPE(TW_INT8)));
+  if (input->type == TW_FLOAT32) return TW_OK;
+  tw_affine in, out;
+  TW_TRY(tw_input_affine(e, node, 0, &in));
+  TW_TRY(tw_output_affine(e, node, 0, &out));
+  rsqrt *r = node->data = tw_alloc(e, sizeof *r);
+  if (r == NULL) return TW_E_ARENA;
+  r->in_zero_point = (int16_t)in.zero_point;
+  r->out_zero_point = (int16_t)out.zero_point;
+  TW_TRY(tw_scale_of(e, 1.0 / (double)(__builtin_sqrtf(in.scale) * out.scale), &r->scale));
+  TW_VERIFY(e, r->scale.shift >= EXTRA_BITS - 31, TW_E_PARAM, "ratio of scales too small");
+  r->scale.shift = (int8_t)(r->scale.shift - EXTRA_BITS);
+  return TW_OK;
+}
+
+static float real(float x) { return 1.0f / __builtin_sqrtf(x); }
+
+static int32_t quantized(const void *params, int32_t x) {
+  const rsqrt *r = params;
+  x -= r->in_zero_point;
+  if (x <= 0) return INT8_MAX;
+  int32_t multiplier, shift;
+  tw_fixed_inverse_sqrt(x, &multiplier, &shift);
+  int32_t root = tw_rescale(1, multiplier, shift + EXTRA_BITS);
+  return tw_scaled(root, r->scale) + r->out_zero_point;
+}
+
+static int eval(tw_engine *e, tw_node *node) {
+  const tw_tensor *input = tw_input(e, node, 0);
+  if (input->type == TW_FLOAT32) return tw_map_f32(e, node, real);
+  const int32_t zero = ((const rsqrt *)node->data)->in_zero_point;
+  for (uint32_t i = 0; i < input->bytes; i++) {
+    TW_VERIFY(e, ((const int8_t *)input->data)[i] >= zero, TW_E_RUNTIME, "a negative value");
+  }
+  return tw_map_int(e, node, quantized);
+}
+
+const tw_op tw_op_rsqrt = {76, prepare, eval};
