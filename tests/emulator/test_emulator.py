@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.boards import GREETING, board, build_image, needs_qemu, read_until
+from tflm_wasm._deadline import Deadline
 from tflm_wasm._errors import (
     EmulatorEnded,
     EmulatorError,
@@ -100,15 +101,18 @@ def test_the_process_ends_when_its_owner_is_killed(image, how):
     code = (
         "from tflm_wasm.emulator import Emulator; import sys\n"
         f"e = Emulator({board().name!r}, {str(image)!r})\n"
-        "print(e.pid, flush=True); sys.stdin.read()"
+        "print(e.pid, e.qmp_path, flush=True); sys.stdin.read()"
     )
     with subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as owner:
-        pid = int(owner.stdout.readline())
-        assert is_running(pid)
+        pid, path = owner.stdout.readline().decode().split()
+        assert is_running(int(pid))
         owner.send_signal(how)
-    assert wait_until_gone(pid, GONE_S)
+    assert wait_until_gone(int(pid), GONE_S)
+    deadline = Deadline(GONE_S)
+    while Path(path).parent.exists():
+        assert not deadline.passed
 
 
 def test_a_killed_emulator_is_a_typed_error_on_both_ends(image):

@@ -15,7 +15,7 @@ from tflm_wasm._deadline import Deadline
 from tflm_wasm._errors import EmulatorMissing
 
 # Blocks until its standard input ends, which the kernel sees to even when the owner is killed.
-_WATCHDOG: Final = 'cat >/dev/null; kill -KILL "$1" 2>/dev/null'
+_WATCHDOG: Final = 'cat >/dev/null; kill -KILL "$1" 2>/dev/null; rm -rf -- "$2"'
 _END_S: Final = 5.0
 _TAIL_BYTES: Final = 2000
 _POLL_S: Final = 0.02
@@ -26,7 +26,7 @@ class Process:
 
     Args:
         command: Program and arguments.
-        log: File for its standard error.
+        log: File for its standard error, in a folder that goes when this process dies.
         board: The board's name, for errors.
         pass_fds: File descriptors that it inherits.
 
@@ -45,7 +45,7 @@ class Process:
         self._log = log
         self._process = _start(command, log, board, pass_fds)
         self.pid = self._process.pid
-        self._watchdog: subprocess.Popen[bytes] | None = _watch(self._process)
+        self._watchdog: subprocess.Popen[bytes] | None = _watch(self._process, log.parent)
 
     @property
     def returncode(self) -> int | None:
@@ -207,10 +207,10 @@ def _start(
             ) from error
 
 
-def _watch(process: subprocess.Popen[bytes]) -> subprocess.Popen[bytes]:
+def _watch(process: subprocess.Popen[bytes], folder: Path) -> subprocess.Popen[bytes]:
     try:
-        return subprocess.Popen(  # noqa: S603 - a constant and a number
-            ["/bin/sh", "-c", _WATCHDOG, "watchdog", str(process.pid)],
+        return subprocess.Popen(  # noqa: S603 - a constant, a number and a path of ours
+            ["/bin/sh", "-c", _WATCHDOG, "watchdog", str(process.pid), str(folder)],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
