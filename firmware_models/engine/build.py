@@ -148,7 +148,7 @@ def build_native(output: Path, compiler: str = "cc") -> None:
             *("-fsanitize=address,undefined,float-cast-overflow", "-fno-sanitize-recover=all"),
             *(f"-I{folder}", f"-I{ROOT / 'abi'}", f"-I{ENGINE}"),
             *(str(path) for path in [*files, ENGINE / "native" / "engine_native.c"]),
-            *("-o", str(output)),
+            *("-o", str(output), "-lm"),
         )
 
 
