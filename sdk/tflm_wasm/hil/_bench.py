@@ -19,6 +19,7 @@ _KEYS: Final[dict[str, type]] = {
     "port": str,
     "unique_id": str,
     "baudrate": int,
+    "timeout_s": float,
     "reset": list,
     "emulated": bool,
 }
@@ -66,7 +67,7 @@ def _spec(table: dict[str, Any], folder: Path) -> BoardSpec:
     for key, value in table.items():
         if key not in _KEYS:
             raise ValueError(f"there is no key {key!r}; known are {', '.join(_KEYS)}")
-        if type(value) is not _KEYS[key]:
+        if type(value) is not _KEYS[key] and not (key == "timeout_s" and type(value) is int):
             raise ValueError(f"{key} = {value!r} is not of type {_KEYS[key].__name__}")
     name = table.get("name", table.get("board"))
     if not name:
@@ -86,6 +87,7 @@ def _spec(table: dict[str, Any], folder: Path) -> BoardSpec:
         stable_id=table.get("id"),
         unique_id=table.get("unique_id"),
         baudrate=table.get("baudrate", 115_200),
+        timeout_s=table.get("timeout_s", 60.0),
         reset=tuple(map(str, table.get("reset", []))),
     )
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tflm_wasm import _abi, _files
 from tflm_wasm._errors import TflmWasmError
-from tflm_wasm.hil._handles import BoardHandle, handle_for
+from tflm_wasm.hil._handles import BoardHandle, check, handle_for
 from tflm_wasm.hil._spec import BoardSpec, Capabilities
 
 if TYPE_CHECKING:
@@ -172,6 +172,7 @@ class Board:
         if device is None:
             return facts
         try:
+            check(device)
             identity, stats = device.identify(), device.stats()
         except TflmWasmError as error:
             return facts | {"link_stats": f"none: {error}"}
@@ -191,10 +192,10 @@ class Board:
             Why it is out of order, or None when it answers.
         """
         try:
-            self.device.identify()
+            check(self.device)
         except TflmWasmError as first:
             try:
-                self.reset().identify()
+                check(self.reset())
             except TflmWasmError as error:
                 return f"{first}; after a reset: {error}"
         return None

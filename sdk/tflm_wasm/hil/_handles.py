@@ -23,7 +23,6 @@ from tflm_wasm.link import LogRecord, Transport
 Log = Callable[[str], None]
 
 _OPEN_S: Final = 5.0  # until a board answers, which may have to boot first
-_CALL_S: Final = 60.0  # for a large model on a slow board
 _RESET_S: Final = 60.0  # for a command line that resets a board
 _ICOUNT: Final = 5  # ticks of an emulated board count instructions, of 32 ns: the same in every run
 _TAIL: Final = 500
@@ -87,6 +86,7 @@ class EmulatedBoard:
     """A board in QEMU, private to this test run, so that it needs no lock."""
 
     def __init__(self, spec: BoardSpec, log: Log) -> None:
+        self._spec = spec
         self._board = load_board(spec.board or spec.name)
         self._log = log
         self._stack = ExitStack()
@@ -127,7 +127,7 @@ class EmulatedBoard:
             return self.open()
         try:
             self._emulator.reset()
-            self.device.identify()
+            check(self.device)
         except TflmWasmError:
             return self.open()
         return self.device
@@ -148,7 +148,7 @@ class EmulatedBoard:
             )
             transport = emulator.connect(baudrate=self._board.uart["baud"])
             stack.callback(transport.close)
-            device = _connect(transport, self._board.name, self._log, stack)
+            device = _connect(transport, self._spec, self._log, stack)
             self._stack = stack.pop_all()
         self._emulator, self.device = emulator, device
         return device
@@ -179,8 +179,8 @@ class PortBoard:
             device = Device(
                 self._spec.port or _port_of(self._spec),
                 baudrate=self._spec.baudrate,
-                timeout_s=_CALL_S,
-                open_timeout_s=_OPEN_S,
+                timeout_s=self._spec.timeout_s,
+                open_timeout_s=min(_OPEN_S, self._spec.timeout_s),
                 board=self._name,
                 on_log=_logger(self._log),
             )
@@ -206,7 +206,7 @@ class PortBoard:
             )
         _run_reset(self._spec)
         device = self.device or self.open()
-        device.identify()
+        check(device)
         return device
 
     def close(self) -> None:
@@ -224,12 +224,24 @@ class PortBoard:
             )
 
 
-def _connect(transport: Transport, board: str, log: Log, stack: ExitStack) -> Device:
+def check(device: Device) -> None:
+    """See in little time whether a board answers.
+
+    Raises:
+        TflmWasmError: It does not.
+    """
+    usual, device._timeout_s = device._timeout_s, min(_OPEN_S, device._timeout_s)
+    try:
+        device.identify()
+    finally:
+        device._timeout_s = usual
+
+
+def _connect(transport: Transport, spec: BoardSpec, log: Log, stack: ExitStack) -> Device:
     device = Device(
         transport,
-        timeout_s=_CALL_S,
+        timeout_s=spec.timeout_s,
         open_timeout_s=_OPEN_S,
-        board=board,
         on_log=_logger(log),
     )
     stack.callback(_close, device, log)

@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final, NamedTuple, NoReturn
 
 import pytest
 
@@ -18,9 +18,17 @@ from tflm_wasm.hil._spec import BoardSpec
 
 SEE_ABOVE: Final = "it is out of order since an earlier test, which says why"
 _GIT_S: Final = 10.0
+_MISSING: Final = (EmulatorMissing, ToolMissingError, SerialMissing)
 _NONE: Final = BoardSpec(
     name="none", asked_for=False, absent="no board is known: this package holds no board files"
 )
+
+
+class _Problem(NamedTuple):
+    """Why a board can't be used, and whether that is because this machine hasn't got it."""
+
+    text: str
+    is_missing: bool
 
 
 class Run:
@@ -33,6 +41,7 @@ class Run:
         except TflmWasmError as error:
             raise pytest.UsageError(f"{error}. {error.hint}") from error
         self.specs = chosen or (_NONE,)
+        self.taken: dict[str, Board] = {}
         self.out_of_order: dict[str, str] = {}
         self._folder = config.rootpath
         self.revision = _revision(self._folder)
@@ -40,30 +49,33 @@ class Run:
     @contextmanager
     def opened(self, spec: BoardSpec) -> Iterator[Board]:
         """Take a board for as long as tests need it; skip or fail where that can't be done."""
-        if spec.absent is not None:
-            self._give_up(spec, spec.absent)
         with ExitStack() as stack:
-            try:
-                board = Board(spec, reason=f"pytest in {self._folder}")
-                stack.callback(board.close)
-                with suppress(DoesNotFitError):  # it may have room for one model of a test
-                    _ = board.device
-            except (EmulatorMissing, ToolMissingError, SerialMissing) as error:
-                self._give_up(spec, _sentences(error))
-            except TflmWasmError as error:
-                self._fail(spec, _sentences(error))
+            board = self._take(spec, stack)
+            if isinstance(board, _Problem):
+                self._do_without(spec, board)
+            self.taken[spec.name] = board
+            stack.callback(self.taken.pop, spec.name)
             yield board
 
-    def _give_up(self, spec: BoardSpec, reason: str) -> NoReturn:
-        """Skip what needs a board that this machine hasn't; fail when the user asked for it."""
-        if spec.asked_for:
-            self._fail(spec, reason)
-        self.out_of_order[spec.name] = reason
-        pytest.skip(f"board '{spec.name}': {reason}")
+    def _take(self, spec: BoardSpec, stack: ExitStack) -> Board | _Problem:
+        if spec.absent is not None:
+            return _Problem(spec.absent, is_missing=True)
+        try:
+            board = Board(spec, reason=f"pytest in {self._folder}")
+            stack.callback(board.close)
+            with suppress(DoesNotFitError):  # it may have room for the one model of a test
+                _ = board.device
+        except TflmWasmError as error:
+            return _Problem(f"{error}\nHint: {error.hint}", isinstance(error, _MISSING))
+        return board
 
-    def _fail(self, spec: BoardSpec, reason: str) -> NoReturn:
+    def _do_without(self, spec: BoardSpec, problem: _Problem) -> NoReturn:
+        """Skip what needs a board that this machine hasn't; fail when the user asked for it."""
+        if problem.is_missing and not spec.asked_for:
+            self.out_of_order[spec.name] = problem.text
+            pytest.skip(f"board '{spec.name}': {problem.text}")
         self.out_of_order[spec.name] = SEE_ABOVE
-        pytest.fail(f"board '{spec.name}': {reason}", pytrace=False)
+        pytest.fail(f"board '{spec.name}': {problem.text}", pytrace=False)
 
     def after_failure(self, board: Board) -> str | None:
         """Look after a board whose test failed; return what there is to say about it."""
@@ -72,10 +84,6 @@ class Run:
             return None
         self.out_of_order[board.name] = SEE_ABOVE
         return f"Board '{board.name}' is out of order, its other tests are skipped: {reason}"
-
-
-def _sentences(error: TflmWasmError) -> str:
-    return f"{error}\nHint: {error.hint}"
 
 
 def _revision(folder: Path) -> str:

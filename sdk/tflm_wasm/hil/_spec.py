@@ -26,6 +26,7 @@ class BoardSpec:
         stable_id: What names one board for good, such as `usb:2e8a:000a:E660`; its lock's name.
         unique_id: The chip's serial number that must answer, hexadecimal; None takes any.
         baudrate: Bits per second.
+        timeout_s: Deadline of a call, in seconds.
         reset: A command line that resets the board, or empty.
         asked_for: Whether the user named it: then it must be there, else its tests are skipped.
         absent: Why it can't be used, as far as that is known before trying.
@@ -37,6 +38,7 @@ class BoardSpec:
     stable_id: str | None = None
     unique_id: str | None = None
     baudrate: int = 115_200
+    timeout_s: float = 60.0
     reset: tuple[str, ...] = ()
     asked_for: bool = True
     absent: str | None = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Generator, Iterator
 from contextlib import suppress
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from tflm_wasm.hil._run import Run
     from tflm_wasm.hil._spec import BoardSpec
 
+_GROUPED: Final = "tflm_wasm_hil_loadgroup"
 _RUN: Final = pytest.StashKey["Run"]()
 _NEEDS: Final = (
     "needs(ram_kib=..., flash_kib=..., mpu=..., fpu=...): skip the test on a board that has less"
@@ -65,15 +67,41 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", _NEEDS)
     option = config.option
     if option.hil_board or option.hil_port or option.hil_bench:
+        _check_root(config)
         _run_of(config)  # an option that makes no sense ends the run here
         if getattr(option, "dist", "no") == "load":
             option.dist = "loadgroup"  # one worker of pytest-xdist has all the tests of a board
-    if hasattr(config, "workerinput"):  # the controller writes the report
-        return
+    if hasattr(config, "workerinput"):
+        option.loadgroup = config.workerinput[_GROUPED]
+        return  # the controller writes the report
     if option.hil_report or option.hil_results:
         from tflm_wasm.hil._results import Collector
 
         config.pluginmanager.register(Collector(config), "tflm_wasm_hil_collector")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker of pytest-xdist what its controller chose, which it does not by itself."""
+    node.workerinput[_GROUPED] = node.config.option.dist == "loadgroup"
+
+
+def _check_root(config: pytest.Config) -> None:
+    """End a run that pytest would root in /dev: it sees `--port /dev/x` before plugins are there.
+
+    Raises:
+        pytest.UsageError: So it is, and how to write it.
+    """
+    given = config.invocation_params.args
+    folder = config.invocation_params.dir
+    for option, value in pairwise(given):
+        if str(option).removeprefix("--hil-").removeprefix("--") not in _OPTIONS:
+            continue
+        path = folder / value
+        if path.exists() and config.rootpath in path.parents and config.inipath is None:
+            raise pytest.UsageError(
+                f"pytest takes {value} for a place of tests. Write `{option}={value}`"
+            )
 
 
 def _run_of(config: pytest.Config) -> Run:
@@ -143,30 +171,34 @@ def _spec_of(item: pytest.Item) -> BoardSpec | None:
 
 
 def _board_of(item: pytest.Item) -> Board | None:
-    """Return the board that a test has taken, if it got that far."""
-    if _spec_of(item) is None:
-        return None
-    taken = getattr(item, "funcargs", {}).get("board")
-    return taken if taken is not None and taken.spec is _spec_of(item) else None
-
-
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
-    """Skip a test whose board is out of order, or is not capable of it."""
+    """Return the board that a test has, if it got that far."""
     spec = _spec_of(item)
-    if spec is not None:
-        reason = _run_of(item.config).out_of_order.get(spec.name)
-        if reason is not None:
-            pytest.skip(f"board '{spec.name}': {reason}")
-    result = yield
+    return None if spec is None else _run_of(item.config).taken.get(spec.name)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test whose board is out of order."""
+    spec = _spec_of(item)
+    if spec is None:
+        return
+    run = _run_of(item.config)
+    if spec.name in run.out_of_order:
+        pytest.skip(f"board '{spec.name}': {run.out_of_order[spec.name]}")
+    if spec.name in run.taken:
+        run.taken[spec.name].begin_test()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> None:
+    """Skip a test whose board, which may itself have told so, is not capable of it."""
     taken = _board_of(item)
-    if taken is not None:
-        taken.begin_test()
-        for mark in item.iter_markers("needs"):
-            lacks = taken.capabilities.lacks(mark.kwargs)
-            if lacks is not None:
-                pytest.skip(f"board '{taken.name}' {lacks}")
-    return result
+    if taken is None:
+        return
+    for mark in item.iter_markers("needs"):
+        lacks = taken.capabilities.lacks(mark.kwargs)
+        if lacks is not None:
+            pytest.skip(f"board '{taken.name}' {lacks}")
 
 
 @pytest.hookimpl(wrapper=True)
