@@ -48,6 +48,9 @@ uint64_t tw_clock_now(void);
 uint32_t tw_clock_hz(void);
 void tw_clock_start(void);
 
+/* What the guest's own checks found. */
+tw_fault_kind tw_kind_of_trap(uint32_t trap_code);
+
 /* Prepare fault handlers and memory protection; before the first call. */
 void tw_sandbox_start(void);
 

@@ -90,10 +90,7 @@ __attribute__((used)) void tw_sandbox_called(const uint32_t *frame) {
   end.pc = frame[FRAME_PC];
   end.returned = frame[FRAME_R1] == TW_LEAVE_RETURN;
   if (end.returned) return;
-  end.kind = end.value == TW_TRAP_EXHAUSTION ? TW_FAULT_STACK : TW_FAULT_TRAP;
-#ifdef TW_SANDBOX_CHECKED
-  if (end.value == TW_TRAP_OOB) end.kind = TW_FAULT_READ;
-#endif
+  end.kind = tw_kind_of_trap(end.value);
 }
 
 /* Its time is up. */

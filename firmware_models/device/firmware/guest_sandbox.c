@@ -5,6 +5,7 @@
 
 #include "tflm_wasm_abi.h"
 #include "tw_board.h"
+#include "tw_trap.h"
 
 enum { ALIGN = 16 };
 
@@ -25,6 +26,15 @@ tw_end tw_guest_reset(void) {
   memset(tw_guest_memory, 0, (size_t)(tw_guest_memory_end - tw_guest_memory));
   memset(tw_guest_stack, 0, (size_t)(tw_guest_stack_region_end - tw_guest_stack));
   return tw_guest_run(TW_CALL_INSTANTIATE, 0, 0, 0, call_deadline());
+}
+
+tw_fault_kind tw_kind_of_trap(uint32_t trap_code) {
+  switch (trap_code) {
+    case TW_TRAP_OOB_LOAD: return TW_FAULT_READ;
+    case TW_TRAP_OOB_STORE: return TW_FAULT_WRITE;
+    case TW_TRAP_EXHAUSTION: return TW_FAULT_STACK;
+    default: return TW_FAULT_TRAP;
+  }
 }
 
 /* Data addresses are told in linear memory's terms, as on the host; code is not in linear memory. */

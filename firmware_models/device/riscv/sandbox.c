@@ -100,7 +100,7 @@ static tw_end end_of(registers left) {
   if (cause == CAUSE_ECALL) {
     end.value = left.a0;
     end.returned = left.a1 == TW_LEAVE_RETURN;
-    end.kind = left.a0 == TW_TRAP_EXHAUSTION ? TW_FAULT_STACK : TW_FAULT_TRAP;
+    end.kind = tw_kind_of_trap(left.a0);
     return end;
   }
   uint32_t address = TW_CSR_READ(mtval);

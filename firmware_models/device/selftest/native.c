@@ -58,6 +58,11 @@ tw_sandbox tw_guest_sandbox(void) {
 }
 
 /* Nobody enters the sandbox. */
+tw_fault_kind tw_kind_of_trap(uint32_t trap_code) {
+  (void)trap_code;
+  return TW_FAULT_OTHER;
+}
+
 struct w2c_guest {
   int unused;
 };

@@ -8,11 +8,12 @@
  *
  * Without TW_SANDBOX_CHECKED nothing is checked here: addresses wrap around modulo 2^32, and the MPU
  * has the last word. So linear memory reaches a model in flash, wherever that is. With it, every
- * access is checked: stores against linear memory; loads may also hit
+ * access is checked by one comparison: stores against linear memory; loads against
  *
- *   TW_WINDOW_START, TW_WINDOW_BYTES   read-only memory, at this address in linear memory's terms
+ *   TW_READ_BASE, TW_READ_BYTES   from the start of flash to the end of linear memory
  *
- * A function's stack is then checked too, against TW_STACK_LIMIT. */
+ * which is the model and linear memory, and between them only what nobody minds to be read: linear
+ * memory lies at the start of RAM. A function's stack is then checked too, against TW_STACK_LIMIT. */
 #ifndef WASM_RT_H_
 #define WASM_RT_H_
 
@@ -71,37 +72,38 @@ typedef struct {
 #define wasm_rt_free_memory(memory) ((void)(memory))
 #define wasm_rt_grow_memory(memory, pages) ((void)(memory), (void)(pages), 0xFFFFFFFFu)
 
-/* Whether [address, address + bytes) is neither inside memory nor, for a load, in the window. */
-static inline bool tw_is_outside(u64 address, u64 bytes) {
-  return bytes > TW_GUEST_BYTES || address > TW_GUEST_BYTES - bytes;
-}
-
-#ifdef TW_SANDBOX_CHECKED
-static inline bool tw_is_unreadable(u64 address, u32 bytes) {
-  if (LIKELY(!tw_is_outside(address, bytes))) return false;
-  u32 offset = (u32)address - TW_WINDOW_START;
-  return address >> 32 != 0 || bytes > TW_WINDOW_BYTES || offset > TW_WINDOW_BYTES - bytes;
-}
-#define TW_CHECK(condition) \
-  if (UNLIKELY(condition)) tw_trap(TW_TRAP_OOB)
-#else
-#define TW_CHECK(condition) ((void)0)
-#endif
-
 static inline u8 *tw_at(u64 address) { return (u8 *)(TW_GUEST_BASE + (uintptr_t)(u32)address); }
+
+/* Where `bytes` bytes of linear memory at `address` are, which is modulo 2^32. */
+static inline u8 *tw_writable(u64 address, u32 bytes) {
+#ifdef TW_SANDBOX_CHECKED
+  if (UNLIKELY(bytes > TW_GUEST_BYTES || (u32)address > TW_GUEST_BYTES - bytes)) TRAP(OOB_STORE);
+#endif
+  (void)bytes;
+  return tw_at(address);
+}
+
+static inline const u8 *tw_readable(u64 address, u32 bytes) {
+#ifdef TW_SANDBOX_CHECKED
+  u32 offset = (u32)address + (TW_GUEST_BASE - TW_READ_BASE);
+  if (UNLIKELY(bytes > TW_READ_BYTES || offset > TW_READ_BYTES - bytes)) TRAP(OOB_LOAD);
+  return (const u8 *)(TW_READ_BASE + (uintptr_t)offset);
+#else
+  (void)bytes;
+  return tw_at(address);
+#endif
+}
 
 #define TW_LOAD(name, stored, extended, result)      \
   static inline result tw_##name(u64 address) {      \
     stored value;                                    \
-    TW_CHECK(tw_is_unreadable(address, sizeof value)); \
-    __builtin_memcpy(&value, tw_at(address), sizeof value); \
+    __builtin_memcpy(&value, tw_readable(address, sizeof value), sizeof value); \
     return (result)(extended)value;                  \
   }
 #define TW_STORE(name, stored, given)                \
   static inline void tw_##name(u64 address, given v) { \
     stored value = (stored)v;                        \
-    TW_CHECK(tw_is_outside(address, sizeof value));  \
-    __builtin_memcpy(tw_at(address), &value, sizeof value); \
+    __builtin_memcpy(tw_writable(address, sizeof value), &value, sizeof value); \
   }
 
 TW_LOAD(i32_load, u32, u32, u32)
@@ -155,15 +157,13 @@ TW_STORE(i64_store32, u32, u64)
 
 static inline void memory_fill(wasm_rt_memory_t *memory, u32 to, u32 value, u32 bytes) {
   (void)memory;
-  TW_CHECK(tw_is_outside(to, bytes));
-  __builtin_memset(tw_at(to), (int)value, bytes);
+  __builtin_memset(tw_writable(to, bytes), (int)value, bytes);
 }
 
 static inline void memory_copy(wasm_rt_memory_t *to_memory, const wasm_rt_memory_t *from_memory,
                                u32 to, u32 from, u32 bytes) {
   (void)to_memory, (void)from_memory;
-  TW_CHECK(tw_is_outside(to, bytes) || tw_is_unreadable(from, bytes));
-  __builtin_memmove(tw_at(to), tw_at(from), bytes);
+  __builtin_memmove(tw_writable(to, bytes), tw_readable(from, bytes), bytes);
 }
 
 /* A data segment's start and size are known to fit: the module was validated. */
@@ -172,8 +172,8 @@ static inline void memory_copy(wasm_rt_memory_t *to_memory, const wasm_rt_memory
 static inline void memory_init(wasm_rt_memory_t *memory, const u8 *data, u32 data_bytes, u32 to,
                                u32 from, u32 bytes) {
   (void)memory;
-  if (UNLIKELY((u64)from + bytes > data_bytes) || tw_is_outside(to, bytes)) TRAP(OOB);
-  __builtin_memcpy(tw_at(to), data + from, bytes);
+  if (UNLIKELY(from > data_bytes || bytes > data_bytes - from)) TRAP(OOB_LOAD);
+  __builtin_memcpy(tw_writable(to, bytes), data + from, bytes);
 }
 
 /* ---- indirect calls ---- */

@@ -12,7 +12,7 @@ from tflm_wasm.aot._errors import (
     ToolMissingError,
     Wasm2cChangedError,
 )
-from tflm_wasm.aot._firmware import Firmware, Options, compile
+from tflm_wasm.aot._firmware import Firmware, Options, compile  # noqa: A004 - aot.compile
 from tflm_wasm.aot._report import Report
 
 __all__ = [

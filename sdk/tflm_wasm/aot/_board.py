@@ -168,9 +168,7 @@ def _of(name: str, content: dict[str, Any]) -> Board:
         qemu=content.get("qemu"),
         runners=content.get("runner", {}),
         usb=tuple(content.get("usb", [])),
-        **{
-            key: content[key] for key in _NUMBERS if key in content
-        },
+        **{key: content[key] for key in _NUMBERS if key in content},
     )
 
 

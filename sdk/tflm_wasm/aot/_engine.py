@@ -6,8 +6,7 @@ import importlib.util
 import sys
 import tempfile
 from pathlib import Path
-from types import ModuleType
-from typing import Final
+from typing import Any, Final
 
 from tflm_wasm._inspect_ops import builtin_names, read_ops
 from tflm_wasm.aot import _sources
@@ -19,7 +18,7 @@ _COMPILE: Final = ("-fno-unroll-loops", "-mllvm", "-disable-lsr")
 STACK_BYTES: Final = 2048
 
 
-def _build_script() -> ModuleType:
+def _build_script() -> Any:
     """Return the engine's build script, which is no part of a package."""
     name = "tflm_wasm_engine_build_for_boards"
     spec = importlib.util.spec_from_file_location(name, _sources.engine() / "build.py")
@@ -31,10 +30,14 @@ def _build_script() -> ModuleType:
     return module
 
 
+def all_ops() -> list[str]:
+    """Return the names of all ops that the engine has."""
+    return sorted(path.stem for path in (_sources.engine() / "ops").glob("*.c"))
+
+
 def ops_of(model: bytes) -> list[str]:
-    """Return the names of the ops of a model that the engine has, as in the engine's ops/ folder."""
-    known = {path.stem for path in (_sources.engine() / "ops").glob("*.c")}
-    return sorted(known & {op.name.lower() for op in read_ops(model)})
+    """Return the names of the model's ops that the engine has, as in the engine's ops/ folder."""
+    return sorted(set(all_ops()) & {op.name.lower() for op in read_ops(model)})
 
 
 def _op_names(ops: list[str]) -> str:

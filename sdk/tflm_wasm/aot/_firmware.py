@@ -21,6 +21,7 @@ from tflm_wasm.aot._elf import Elf
 from tflm_wasm.aot._errors import DoesNotFitError
 from tflm_wasm.aot._plan import RamPlan, SlotPlan, align, granule, plan_ram, plan_slots
 from tflm_wasm.aot._report import Report, make_report
+from tflm_wasm.aot._script import Layout, board_header, linker_script
 from tflm_wasm.aot._tools import Source, compile_all, zig
 
 _WARNINGS: Final = ("-Wall", "-Wextra", "-Wconversion", "-Wpedantic", "-Werror")
@@ -36,6 +37,8 @@ _GUEST: Final = (
 _SECTOR_BYTES: Final = 4096
 # A checked guest looks at its stack after it has saved registers, and compiler_rt does not look.
 _STACK_RESERVE_BYTES: Final = 256
+_MAIN: Final = {"agent": "firmware/main.c", "selftest": "selftest/selftest.c"}
+_FIRMWARE_RAM_BYTES: Final = 1024  # of the agent, beside its buffers
 
 
 @dataclass(frozen=True)
@@ -77,9 +80,13 @@ class Options:
         sandbox: "mpu" or "checked"; None takes the board's.
         app: "agent" (the firmware) or "selftest" (runs the model and prints the result).
         stack_bytes: The guest's native stack.
-        arena_bytes: The guest's arena; None takes exactly what the model needs.
+        arena_bytes: The guest's arena; None takes exactly what the model needs, or without a
+            model all there is.
         call_seconds: How long a call into the guest may take.
-        defines: More macros, for the firmware's own sources.
+        defines: More macros, for all sources.
+        guest_options: More compiler options, for the guest.
+        native: Compile the engine itself as the guest, without WebAssembly and without a sandbox,
+            to measure what these cost; for the self-test.
     """
 
     sandbox: str | None = None
@@ -92,8 +99,8 @@ class Options:
     native: bool = False
 
 
-def compile(  # noqa: A001 - tflm_wasm.aot.compile says what it does
-    module: Module | str | os.PathLike[str] | bytes,
+def compile(  # noqa: A001 - aot.compile
+    module: Module | str | os.PathLike[str] | bytes | None,
     board: Board | str | os.PathLike[str],
     options: Options | None = None,
     *,
@@ -102,7 +109,8 @@ def compile(  # noqa: A001 - tflm_wasm.aot.compile says what it does
     """Compile a module and the firmware around it for a board.
 
     A module with a TensorFlow Lite model gets an engine with only the model's ops, and its model
-    stays in flash. Any other module is compiled as it is.
+    stays in flash. Any other module is compiled as it is. Without a module (None) the engine has
+    every op, and all RAM that is left is for the arenas of models that are uploaded.
 
     Raises:
         ModuleError: The module can't be used.
@@ -113,7 +121,8 @@ def compile(  # noqa: A001 - tflm_wasm.aot.compile says what it does
     options = options or Options()
     cache = cache or Cache()
     board = board if isinstance(board, Board) else load_board(board)
-    module = module if isinstance(module, Module) else Module.read(module, profile="extended")
+    if module is not None and not isinstance(module, Module):
+        module = Module.read(module, profile="extended")
     with tempfile.TemporaryDirectory(prefix="tflm-wasm-aot-") as folder:
         return _Build(module, board, options, cache, Path(folder)).firmware()
 
@@ -122,30 +131,49 @@ class _Build:
     """One firmware in the making, in a folder of its own."""
 
     def __init__(
-        self, module: Module, board: Board, options: Options, cache: Cache, folder: Path
+        self, module: Module | None, board: Board, options: Options, cache: Cache, folder: Path
     ) -> None:
         self.board = board
         self.options = options
         self.folder = folder
+        self.cache = cache
         self.sandbox = options.sandbox or board.sandbox
         self.mpu = board.core.mpu if self.sandbox == "mpu" else None
-        self.model = module.model
-        self.wasm, self.guest = self._guest(module, cache)
+        self.model = b"" if module is None else module.model
+        self.wasm, self.guest = (
+            self._guest_of_any_model() if module is None else self._guest(module)
+        )
         self.ram = plan_ram(board, self.guest.memory_bytes, options.stack_bytes)
 
-    def _guest(self, module: Module, cache: Cache) -> tuple[bytes, _Guest]:
+    def _guest(self, module: Module) -> tuple[bytes, _Guest]:
         """Return the wasm to compile, and its layout."""
         own = Block.of_bytes(module.parsed.initial_bytes(0, _abi.BLOCK_BYTES))
-        if self.model is None:
+        if module.model is None:
             return module.wasm, _Guest(own, _memory_needed(own))
-        wasm = _engine.build(_engine.ops_of(self.model), cache)
-        block = Block.of_bytes(parse(wasm).initial_bytes(0, _abi.BLOCK_BYTES))
         arena = self.options.arena_bytes or own["scratch_size"]
-        return wasm, _Guest(block, align(block["heap_base"], _abi.ALIGNMENT_BYTES) + arena, arena)
+        return self._engine_guest(_engine.ops_of(module.model), arena)
+
+    def _guest_of_any_model(self) -> tuple[bytes, _Guest]:
+        """Return the same for models that are uploaded: every op, all RAM that is left."""
+        wasm, guest = self._engine_guest(_engine.all_ops(), self.options.arena_bytes or 0)
+        if self.options.arena_bytes is not None:
+            return wasm, guest
+        board = self.board
+        taken = self.options.stack_bytes + board.main_stack_bytes + 2 * board.link_buffer_bytes
+        left = board.ram.bytes - taken - _FIRMWARE_RAM_BYTES
+        # Seven of the largest region's eight parts are sure to leave room for the rest.
+        memory = max(guest.memory_bytes, left * 7 // 8 // 16 * 16)
+        return wasm, _Guest(guest.block, memory, memory - guest.memory_bytes)
+
+    def _engine_guest(self, ops: list[str], arena: int) -> tuple[bytes, _Guest]:
+        wasm = _engine.build(ops, self.cache)
+        block = Block.of_bytes(parse(wasm).initial_bytes(0, _abi.BLOCK_BYTES))
+        heap = align(block["heap_base"], _abi.ALIGNMENT_BYTES)
+        return wasm, _Guest(block, heap + arena, arena)
 
     def firmware(self) -> Firmware:
         objects = self._compile()
-        layout = _Layout()
+        layout = Layout()
         for _ in range(3):  # sizes, then places, then slots behind it all
             elf = Elf(self._link(objects, layout))
             layout = self._layout(elf)
@@ -155,7 +183,7 @@ class _Build:
         report = make_report(elf, self.guest.block, self.guest.arena_bytes)
         return Firmware(self.board, content, self.sandbox, self.ram, layout.slots, report)
 
-    def _layout(self, elf: Elf) -> _Layout:
+    def _layout(self, elf: Elf) -> Layout:
         """Return where things have to go, given an executable with everything of its size."""
         symbols = elf.symbols
         code_size = symbols["guest_code_end"] - symbols["tw_guest_code"]
@@ -168,7 +196,7 @@ class _Build:
         if model // step * step < code:
             model = align(model, step)
         slots = plan_slots(self.board, align(model + model_size, step), _SECTOR_BYTES)
-        return _Layout(code_align, model, slots)
+        return Layout(code_align, model, slots)
 
     def _check_fit(self, elf: Elf) -> None:
         used = elf.symbols["tw_flash_used_end"] - self.board.flash.base
@@ -193,71 +221,76 @@ class _Build:
     # ---- compiling ----
 
     def _compile(self) -> list[Path]:
-        self._write_board_header()
+        sources = [*self._firmware_sources(), self._model_source()]
+        sources += self._native_guest() if self.options.native else [self._guest_source()]
+        seen = _sources.digest(_sources.device(), _sources.root() / "abi")
+        return compile_all(sources, seen, self.folder, self.cache)
+
+    def _headers(self) -> tuple[Path, ...]:
         device = _sources.device()
-        core = self.board.core
-        family = device / core.family
-        fw = [*family.glob("*.c")]
-        fw = [path for path in fw if not path.stem.startswith("mpu_")]
-        if self.mpu is not None and (family / f"mpu_{self.mpu}.c").exists():
-            fw.append(family / f"mpu_{self.mpu}.c")
-        ports = device / "ports"
-        fw += [ports / "text.c", ports / "board_init.c"]
-        fw.append(ports / f"uart_{self.board.uart['family']}.c")
-        fw.append(ports / f"flash_{self.board.flash_driver or 'none'}.c")
-        agent = []
-        if self.options.app == "selftest":
-            fw.append(device / "selftest" / "selftest.c")
-        else:
-            fw.append(device / "firmware" / "main.c")
-            agent = sorted(device.glob("*.c"))
-        target = (f"--target={core.target}", f"-mcpu={core.cpu}", *_SHARED)
-        includes = [
-            self.folder,
-            device,
-            device / "wasm2c",
-            device / "libc",
-            family,
-            device / "firmware",
-            _sources.root() / "abi",
-        ]
-        shared = (*target, *(f"-I{path}" for path in includes), *self._defines())
+        folders = ("", "wasm2c", "libc", "firmware", self.board.core.family)
+        return (self.folder, *(device / one for one in folders), _sources.root() / "abi")
+
+    def _target(self, cpu: str) -> tuple[str, ...]:
+        return (f"--target={self.board.core.target}", f"-mcpu={cpu}", *_SHARED)
+
+    def _firmware_sources(self) -> list[Source]:
+        """Return the firmware and, apart from it, the agent, which knows nothing of the board."""
+        device, core = _sources.device(), self.board.core
+        uart, flash = self.board.uart["family"], self.board.flash_driver or "none"
+        ports = ("text", "board_init", f"uart_{uart}", f"flash_{flash}")
+        files = [device / "ports" / f"{name}.c" for name in ports]
+        is_other_mpu = {f"mpu_{other}" for other in ("v7m", "v8m")} - {f"mpu_{self.mpu}"}
+        family = sorted((device / core.family).glob("*.c"))
+        files += [path for path in family if path.stem not in is_other_mpu]
+        files.append(device / _MAIN[self.options.app])
+        if not self.options.native:
+            files.append(device / "firmware" / "guest_sandbox.c")
         # Without floating-point registers: the guest's are not kept while the firmware runs.
-        own = (*_WARNINGS, "-Os", f"-mcpu={core.runtime_cpu}")
-        sources = [Source("agent", path, own) for path in agent]
-        if self.options.native:
-            sources += self._native_guest()
-        else:
-            fw.append(device / "firmware" / "guest_sandbox.c")
-            _wasm2c.translate(self._byte_paged(), self.folder)
-            entry = device / "wasm2c" / "tw_guest_entry.c"
-            sources.append(Source("guest", entry, (*_GUEST, *self.options.guest_options)))
-        sources += [Source("firmware", path, own) for path in fw]
-        sources.append(Source("model", self._model_source()))
-        return compile_all(sources, shared, self.folder)
+        options = (*self._target(core.runtime_cpu), *_WARNINGS, "-Os")
+        mode = (f"-DTW_SANDBOX_{self.sandbox.upper()}=1", *self.options.defines)
+        board = self._write_board_header()
+        firmware = [
+            Source("firmware", path, (*options, *mode), self._headers(), board) for path in files
+        ]
+        if self.options.app != "agent":
+            return firmware
+        agent = sorted(device.glob("*.c"))
+        return [*firmware, *(Source("agent", path, options, self._headers()) for path in agent)]
+
+    def _guest_source(self) -> Source:
+        translated = _wasm2c.translate(self._byte_paged(), self.folder)
+        made_of = translated.read_text() + translated.with_suffix(".h").read_text()
+        entry = _sources.device() / "wasm2c" / "tw_guest_entry.c"
+        options = (*self._target(self.board.core.cpu), *_GUEST, *self._defines())
+        more = self.options.guest_options
+        return Source("guest", entry, (*options, *more), self._headers(), made_of)
 
     def _native_guest(self) -> list[Source]:
-        """Return the engine itself, compiled without WebAssembly: what the sandbox is held against."""
+        """Return the engine without WebAssembly: what the sandbox's cost is held against."""
         engine = _sources.engine()
         ops = _engine.ops_of(self.model or b"")
-        (self.folder / "ops.def").write_text("".join(f"TW_OP({name})\n" for name in ops))
+        registry = "".join(f"TW_OP({name})\n" for name in ops)
+        (self.folder / "ops.def").write_text(registry)
         files = [path for path in engine.glob("*.c") if path.stem != "tw_abi"]
         files += [engine / "ops" / f"{name}.c" for name in ops]
         files.append(_sources.device() / "selftest" / "native.c")
-        options = (*_GUEST, f"-I{engine}", *self.options.guest_options)
-        return [Source("guest", path, options) for path in files]
+        options = (*self._target(self.board.core.cpu), *_GUEST, *self.options.guest_options)
+        headers, made_of = (*self._headers(), engine), registry + _sources.digest(engine)
+        return [Source("guest", path, options, headers, made_of) for path in files]
 
     def _defines(self) -> list[str]:
-        window = self.board.flash
+        """Return the numbers that the guest's code is compiled with."""
+        ram, flash = self.ram, self.board.flash.base
         values = {
-            "TW_GUEST_BASE": f"0x{self.ram.guest_base:08x}u",
-            "TW_GUEST_BYTES": f"{self.ram.guest_bytes}u",
-            "TW_WINDOW_START": f"0x{(window.base - self.ram.guest_base) % 2**32:08x}u",
-            "TW_WINDOW_BYTES": f"{window.bytes}u",
-            "TW_STACK_LIMIT": f"0x{self.ram.stack_base + _STACK_RESERVE_BYTES:08x}u",
-            f"TW_SANDBOX_{self.sandbox.upper()}": "1",
+            "TW_GUEST_BASE": ram.guest_base,
+            "TW_GUEST_BYTES": ram.guest_bytes,
+            "TW_READ_BASE": flash,
+            "TW_READ_BYTES": ram.guest_base + ram.guest_bytes - flash,
+            "TW_STACK_LIMIT": ram.stack_base + _STACK_RESERVE_BYTES,
+            f"TW_SANDBOX_{self.sandbox.upper()}": 1,
         }
-        return [*(f"-D{name}={value}" for name, value in values.items()), *self.options.defines]
+        return [f"-D{name}=0x{value:x}u" for name, value in values.items()]
 
     def _byte_paged(self) -> bytes:
         fields = {"page_log2": 0}
@@ -275,61 +308,29 @@ class _Build:
         ]
         return _wasm2c.with_byte_pages(self.wasm, self.ram.guest_bytes, segments)
 
-    def _model_source(self) -> Path:
-        (self.folder / "model.bin").write_bytes(self.model or b"")
+    def _model_source(self) -> Source:
+        model = self.model or b""
+        (self.folder / "model.bin").write_bytes(model)
         path = self.folder / "model.S"
-        path.write_text(f'.section .model,"a"\n.incbin "{self.folder / "model.bin"}"\n')
-        return path
+        path.write_text('.section .model,"a"\n.incbin "model.bin"\n')
+        options = self._target(self.board.core.runtime_cpu)
+        return Source("model", path, options, (self.folder,), hashlib.sha256(model).hexdigest())
 
-    def _write_board_header(self) -> None:
-        board = self.board
-        uart = "".join(
-            f"#define TW_UART_{key.upper()} {value}u\n"
-            for key, value in board.uart.items()
-            if isinstance(value, int)
-        )
-        init = "".join(f" TW_INIT_{how.upper()}({at}u, {value}u)" for how, at, value in board.init)
+    def _write_board_header(self) -> str:
+        """Write tw_board.h and return it."""
         size = len(self.model) if self.model is not None else self.guest.block["model_size"]
-        modes = {"mpu": 1, "checked": 2}
-        (self.folder / "tw_board.h").write_text(
-            f'#define TW_BOARD_NAME "{board.name}"\n'
-            f"#define TW_CLOCK_HZ {board.clock_hz}u\n"
-            f"{uart}"
-            f"#define TW_BOARD_INIT{init}\n"
-            f"#define TW_CLINT_BASE {board.clint_base or 0}u\n"
-            f"#define TW_LINK_BUFFER_BYTES {board.link_buffer_bytes}u\n"
-            f"#define TW_CALL_SECONDS {self.options.call_seconds}u\n"
-            f"#define TW_MODEL_BYTES {size}u\n"
-            f"#define TW_SANDBOX_MODE {modes[self.sandbox]}\n"
-            f"{'#define TW_FPU 1' if board.core.fpu else ''}\n"
-        )
+        text = board_header(self.board, self.sandbox, size, self.options.call_seconds)
+        (self.folder / "tw_board.h").write_text(text)
+        return text
 
     # ---- linking ----
 
-    def _link(self, objects: list[Path], layout: _Layout) -> bytes:
-        board, ram = self.board, self.ram
-        embedded = self.model is None
-        start = f"0x{ram.guest_base + self.guest.block['model_ptr']:x}"
-        values = {
-            "FLASH_BASE": board.flash.base,
-            "CODE_ALIGN": layout.code_align,
-            "MODEL_BASE": layout.model_base or "ALIGN(16)",
-            "RAM_BASE": board.ram.base,
-            "GUEST_BYTES": ram.guest_bytes,
-            "MAIN_STACK_BYTES": board.main_stack_bytes,
-            "GUEST_STACK_BASE": ram.stack_base,
-            "GUEST_STACK_BYTES": ram.stack_bytes,
-            "GUEST_STACK_END": ram.stack_end,
-            "MODEL_START": start if embedded else "model_start",
-            "MODEL_END": (
-                f"{start} + {self.guest.block['model_size']}" if embedded else "model_end"
-            ),
-            "SLOTS_START": layout.slots.base,
-            "SLOTS_END": layout.slots.base + 2 * layout.slots.slot_bytes,
-        }
-        text = (_sources.device() / "firmware.ld.in").read_text()
-        for name, value in values.items():
-            text = text.replace(f"@{name}@", str(value))
+    def _link(self, objects: list[Path], layout: Layout) -> bytes:
+        board, model = self.board, ("model_start", "model_end")
+        if self.model is None:  # it is in linear memory, with the module's data
+            start = self.ram.guest_base + self.guest.block["model_ptr"]
+            model = (str(start), str(start + self.guest.block["model_size"]))
+        text = linker_script(board, self.ram, layout, model)
         script, output = self.folder / "firmware.ld", self.folder / "firmware.elf"
         script.write_text(text)
         core = board.core
@@ -341,15 +342,6 @@ class _Build:
             *("-o", str(output)),
         )
         return output.read_bytes()
-
-
-@dataclass(frozen=True)
-class _Layout:
-    """Where things go in flash; the model's place is 0 until it is known."""
-
-    code_align: int = 32
-    model_base: int = 0
-    slots: SlotPlan = SlotPlan(0, 0)
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ def granule(mpu: str | None, start: int, size: int) -> int:
 
 @dataclass(frozen=True)
 class RamPlan:
-    """RAM: linear memory at its start, the guest's native stack at its end, the firmware between."""
+    """RAM: linear memory first, the guest's native stack last, the firmware in between."""
 
     guest_base: int
     guest_bytes: int
@@ -78,7 +78,7 @@ def plan_ram(board: Board, guest_bytes: int, stack_bytes: int) -> RamPlan:
 
 @dataclass(frozen=True)
 class SlotPlan:
-    """Flash for uploaded models: two slots of `slot_bytes` from `base` on; 0 when there are none."""
+    """Flash for uploaded models: two slots of `slot_bytes` from `base` on; 0: there are none."""
 
     base: int
     slot_bytes: int

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from tflm_wasm.aot._cache import Cache
 from tflm_wasm.aot._errors import ToolFailedError, ToolMissingError
 
 _DEADLINE_S = 600.0
@@ -23,7 +24,7 @@ def run(tool: str, *command: str, folder: Path | None = None) -> str:
         ToolMissingError, ToolFailedError: It is not there, or it failed or took ten minutes.
     """
     try:
-        result = subprocess.run(
+        result = subprocess.run(  # noqa: S603 - our own commands, without a shell
             command, capture_output=True, text=True, check=False, cwd=folder, timeout=_DEADLINE_S
         )
     except FileNotFoundError as error:
@@ -57,20 +58,44 @@ def wabt_folder() -> Path:
 
 @dataclass(frozen=True)
 class Source:
-    """A file to compile into `<part>-<stem>.o`; the linker script sorts by part."""
+    """A file to compile into `<part>-<stem>.o`; the linker script sorts by part.
+
+    Attributes:
+        part: See above.
+        path: The file.
+        options: Compiler options, but for the folders of its headers.
+        headers: Folders of its headers.
+        made_of: What of it is not in the device's or the ABI's sources, as text.
+    """
 
     part: str
     path: Path
-    options: tuple[str, ...] = ()
+    options: tuple[str, ...]
+    headers: tuple[Path, ...] = ()
+    made_of: str = ""
 
 
-def compile_all(sources: Iterable[Source], options: Iterable[str], folder: Path) -> list[Path]:
-    """Compile the sources and return the objects, in order."""
-    shared = tuple(options)
+def compile_all(sources: Iterable[Source], digest: str, folder: Path, cache: Cache) -> list[Path]:
+    """Compile the sources and return the objects, in order.
+
+    Args:
+        sources: What to compile.
+        digest: Of the device's and the ABI's sources.
+        folder: Where the objects go.
+        cache: Has what was compiled before.
+    """
 
     def one(source: Source) -> Path:
         output = folder / f"{source.part}-{source.path.stem}.o"
-        zig("cc", *shared, *source.options, "-c", str(source.path), "-o", str(output))
+
+        def make() -> bytes:
+            headers = (f"-I{path}" for path in source.headers)
+            zig("cc", *source.options, *headers, "-c", str(source.path), "-o", str(output))
+            return output.read_bytes()
+
+        name = f"{source.path.parent.name}/{source.path.name}"
+        inputs = (digest, name, source.made_of, *source.options)
+        output.write_bytes(cache.get("object", inputs, make))
         return output
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:

@@ -1,9 +1,9 @@
 """From WebAssembly to C: wasm2c, and our own runtime in place of its own.
 
 wasm2c's output is a fixed block of macros and inline functions, then the module's code, which uses
-them. The block is written for a host with virtual memory. `wasm2c/wasm-rt.h` in the device's sources
-defines the same names for a memory at a fixed address; this file puts it in the block's place. The
-block is the same for every module, so it is recognised by its digest, and nothing else is edited.
+them. The block is written for a host with virtual memory. `wasm2c/wasm-rt.h` among the device's
+sources defines the same names for a memory at a fixed address; it takes the block's place. The
+block is the same for every module, so it is recognised by its digest; nothing else is edited.
 """
 
 from __future__ import annotations

@@ -1,0 +1,96 @@
+"""Firmware gives the host's bytes, fits, and says what it takes."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import pytest
+
+from tests.support.files import ROOT
+from tests.support.firmware import CACHE, firmware, needs_qemu, needs_tools, running
+from tflm_wasm import Module, Session, aot, build
+from tflm_wasm.aot import _wasm2c
+
+pytestmark = needs_tools
+ZOO = ROOT / "firmware_models" / "zoo"
+BOARDS = aot.board_names()
+
+
+def zoo(name: str) -> Module:
+    return build(ZOO / name / f"{name}.tflite")
+
+
+def random_inputs(session: Session, count: int) -> list[list[np.ndarray]]:
+    random = np.random.default_rng(7)
+    return [
+        [
+            random.integers(-128, 128, one.shape).astype(one.dtype)
+            if one.dtype == np.int8
+            else random.normal(size=one.shape).astype(one.dtype)
+            for one in session.inputs
+        ]
+        for _ in range(count)
+    ]
+
+
+def outputs_of(runner, inputs) -> list[bytes]:
+    return [b"".join(one.tobytes() for one in runner.run(*arrays)) for arrays in inputs]
+
+
+@needs_qemu
+@pytest.mark.parametrize("board", BOARDS)
+def test_every_board_gives_the_hosts_bytes(board: str):
+    module = zoo("sine_int8")
+    with module.open() as session, running(firmware(module, board)) as device:
+        inputs = random_inputs(session, 10)
+        assert outputs_of(device, inputs) == outputs_of(session, inputs)
+
+
+@needs_qemu
+@pytest.mark.parametrize("name", ["digits_int8", "bearing_int8", "sine_float"])
+@pytest.mark.parametrize("sandbox", ["mpu", "checked"])
+def test_every_zoo_model_gives_the_hosts_bytes_in_both_sandboxes(name: str, sandbox: str):
+    module = zoo(name)
+    built = firmware(module, "mps2-an386", aot.Options(sandbox=sandbox))
+    with module.open() as session, running(built) as device:
+        inputs = random_inputs(session, 10)  # in one sequence: bearing_int8 has a state
+        assert outputs_of(device, inputs) == outputs_of(session, inputs)
+
+
+def test_weights_take_no_ram_and_all_parts_add_up():
+    module = zoo("digits_int8")
+    built = firmware(module, "mps2-an386")
+    assert built.report.ram["model"] == 0
+    assert built.report.ram["arena"] == module.arena_bytes
+    assert built.report.flash["model"] == len(module.model)
+    assert min(*built.report.ram.values(), *built.report.flash.values()) >= 0
+    assert built.report.flash_bytes == len(built.image)
+
+
+def test_the_firmware_carries_the_digest_of_its_image():
+    built = firmware(zoo("sine_int8"), "mps2-an386")
+    image = bytearray(built.image)
+    at = built.symbols["tw_firmware_digest"] - built.board.flash.base
+    digest, image[at : at + 32] = bytes(image[at : at + 32]), bytes(32)
+    assert digest == hashlib.sha256(image).digest()
+
+
+def test_the_same_module_gives_the_same_firmware():
+    module = zoo("sine_int8")
+    again = aot.compile(module, "mps2-an386", cache=CACHE)
+    assert again.elf == firmware(module, "mps2-an386").elf
+
+
+def test_what_does_not_fit_is_refused_with_both_sizes():
+    with pytest.raises(aot.DoesNotFitError) as caught:
+        aot.compile(zoo("digits_int8"), "microbit", aot.Options(arena_bytes=20_000), cache=CACHE)
+    assert caught.value.what == "ram"
+    assert caught.value.available == 16_384 < caught.value.needed
+
+
+def test_another_wasm2c_is_refused_by_name(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(_wasm2c, "_BLOCK_SHA256", "0" * 64)
+    with pytest.raises(aot.Wasm2cChangedError) as caught:
+        aot.compile(zoo("sine_int8"), "mps2-an386", cache=CACHE)
+    assert caught.value.version == "1.0.42"
