@@ -102,7 +102,7 @@ float tw_expm1f(float x) {
 
 /* x = quadrant * pi/2 + the result, which is within pi/4 of 0. Up to 2^20 by subtraction, beyond it
  * as the fraction of mantissa * 2^exponent * 2/pi, of whose bits only 96 count. */
-static double reduce(float x, uint32_t *quadrant) {
+TW_SMALL static double reduce(float x, uint32_t *quadrant) {
   static const uint32_t two_over_pi[] = {0x00000000, 0xA2F9836E, 0x4E441529, 0xFC2757D1,
                                          0xF534DDC0, 0xDB629599, 0x3C439041, 0xFE5163AB};
   double a = (double)x;
@@ -130,7 +130,7 @@ static double reduce(float x, uint32_t *quadrant) {
 }
 
 /* sin(x + quadrants * pi/2) */
-static float sine(float x, uint32_t quadrants) {
+TW_SMALL static float sine(float x, uint32_t quadrants) {
   if (x - x != 0.0f) return __builtin_nanf(""); /* infinite or NaN */
   uint32_t quadrant;
   double r = reduce(x, &quadrant), s = r * r, sum = 0.0;
@@ -146,7 +146,7 @@ float tw_sinf(float x) { return x == 0.0f ? x : sine(x, 0); }
 
 float tw_cosf(float x) { return sine(x, 1); }
 
-float tw_fmodf(float x, float y) {
+TW_SMALL float tw_fmodf(float x, float y) {
   double rest = __builtin_fabs((double)x), divisor = __builtin_fabs((double)y), multiple = divisor;
   if (!(divisor > 0.0) || x - x != 0.0f) return __builtin_nanf("");
   while (multiple <= rest / 2.0) multiple *= 2.0;

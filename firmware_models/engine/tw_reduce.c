@@ -2,7 +2,8 @@
 
 enum { OPTION_KEEP_DIMS = 0 };
 
-static tw_status read_axes(tw_engine *e, const tw_tensor *axis, uint32_t rank, uint8_t *axes) {
+TW_SMALL static tw_status read_axes(tw_engine *e, const tw_tensor *axis, uint32_t rank,
+                                    uint8_t *axes) {
   *axes = 0;
   if (axis->type != TW_INT32) return tw_fail_type(e, "input 1", axis);
   TW_VERIFY(e, axis->bytes == 0 || tw_is_const(axis), TW_E_PARAM, "axes are not constant");
@@ -16,7 +17,8 @@ static tw_status read_axes(tw_engine *e, const tw_tensor *axis, uint32_t rank, u
   return TW_OK;
 }
 
-tw_status tw_reduce_prepare(tw_engine *e, const tw_node *node, uint8_t *axes, uint32_t *count) {
+TW_SMALL tw_status tw_reduce_prepare(tw_engine *e, const tw_node *node, uint8_t *axes,
+                                     uint32_t *count) {
   TW_TRY(tw_expect(e, node, 2, 2, 1));
   const tw_tensor *input = tw_input(e, node, 0), *output = tw_output(e, node, 0);
   tw_fb_table options;
@@ -40,7 +42,7 @@ tw_status tw_reduce_prepare(tw_engine *e, const tw_node *node, uint8_t *axes, ui
   return TW_OK;
 }
 
-void tw_walk_start(tw_walk *w, const tw_tensor *t, uint32_t dimensions) {
+TW_SMALL void tw_walk_start(tw_walk *w, const tw_tensor *t, uint32_t dimensions) {
   int32_t stride = 1;
   int32_t rank = 0; /* innermost first at first */
   bool adjacent = false;
@@ -74,4 +76,21 @@ bool tw_walk_next(tw_walk *w, int32_t *offset) {
     w->at[i] = 0;
   }
   return false;
+}
+
+TW_SMALL int tw_reduce_run(const tw_engine *e, const tw_node *node, uint8_t axes,
+                           tw_reduce_fn one) {
+  const tw_tensor *input = tw_input(e, node, 0), *output = tw_output(e, node, 0);
+  const uint32_t bytes = tw_type_bytes(output->type);
+  uint8_t *out = output->data;
+  tw_walk kept, reduced;
+  int32_t at = 0;
+  tw_walk_start(&kept, input, ~(uint32_t)axes);
+  tw_walk_start(&reduced, input, axes);
+  do {
+    for (int32_t i = 0; i < kept.size; i++, out += bytes) {
+      one(node->data, input, at + i * kept.step, &reduced, out);
+    }
+  } while (tw_walk_next(&kept, &at));
+  return TW_OK;
 }

@@ -24,4 +24,10 @@ void tw_walk_start(tw_walk *w, const tw_tensor *t, uint32_t dimensions);
  * value. */
 bool tw_walk_next(tw_walk *w, int32_t *offset);
 
+/* Make each output by calling `one` with the walk over what it is made of, which starts at element
+ * `at` of the input. The dimensions in `axes` are reduced. */
+typedef void (*tw_reduce_fn)(const void *params, const tw_tensor *input, int32_t at, tw_walk *w,
+                             void *output);
+int tw_reduce_run(const tw_engine *e, const tw_node *node, uint8_t axes, tw_reduce_fn one);
+
 #endif

@@ -28,32 +28,17 @@ static tw_status prepare(tw_engine *e, tw_node *node) {
   return TW_OK;
 }
 
-static inline int32_t quantized(int32_t x, const relu *r, int32_t high) {
+static int32_t quantized(const void *params, int32_t x) {
+  const relu *r = params;
   int32_t y = tw_rescale(x - r->in_zero_point, r->multiplier, r->shift) + r->out_zero_point;
-  return tw_clamp(y, r->out_zero_point, high);
+  return tw_max(y, r->out_zero_point);
 }
 
-static void eval_i8(const relu *r, const int8_t *in, int8_t *out, uint32_t count) {
-  for (uint32_t i = 0; i < count; i++) out[i] = (int8_t)quantized(in[i], r, INT8_MAX);
-}
-
-static void eval_i16(const relu *r, const int16_t *in, int16_t *out, uint32_t count) {
-  for (uint32_t i = 0; i < count; i++) out[i] = (int16_t)quantized(in[i], r, INT16_MAX);
-}
-
-static void eval_f32(const float *in, float *out, uint32_t count) {
-  for (uint32_t i = 0; i < count; i++) out[i] = in[i] < 0.0f ? 0.0f : in[i];
-}
+static float real(float x) { return x < 0.0f ? 0.0f : x; }
 
 static int eval(tw_engine *e, tw_node *node) {
-  const tw_tensor *input = tw_input(e, node, 0), *output = tw_output(e, node, 0);
-  uint32_t count = tw_elements(output);
-  switch (input->type) {
-    case TW_INT8: eval_i8(node->data, input->data, output->data, count); break;
-    case TW_INT16: eval_i16(node->data, input->data, output->data, count); break;
-    default: eval_f32(input->data, output->data, count); break;
-  }
-  return TW_OK;
+  if (tw_input(e, node, 0)->type == TW_FLOAT32) return tw_map_f32(e, node, real);
+  return tw_map_int(e, node, quantized);
 }
 
 const tw_op tw_op_relu = {19, prepare, eval};

@@ -8,8 +8,8 @@
 
 /* UNIDIRECTIONAL_SEQUENCE_LSTM: the plain one, without peepholes, projection or layer norm. A gate
  * is a function of x * weights + h * recurrent weights + bias. With the gates i, f, g, o of a unit:
- * c = f c + i g, h = o tanh c. Units depend on each other only by the last step's h, so that the new
- * h can be made in the output. */
+ * c = f c + i g, h = o tanh c. Units depend on each other only by the last step's h, so that the
+ * new h can be made in the output. */
 
 enum { I, F, G, O, GATES };
 /* The first of four inputs, one a gate; then the states. */
@@ -33,7 +33,7 @@ typedef struct {
 
 /* ---- prepare ---- */
 
-static tw_status expect(tw_engine *e, const tw_node *node, uint32_t i, uint8_t type) {
+TW_SMALL static tw_status expect(tw_engine *e, const tw_node *node, uint32_t i, uint8_t type) {
   const tw_tensor *t = tw_input(e, node, i);
   TW_VERIFY(e, t != NULL, TW_E_MODEL, "input %u is missing", (unsigned)i);
   TW_VERIFY(e, t->type == type, TW_E_TYPE, "input %u has type %s", (unsigned)i,
@@ -41,7 +41,7 @@ static tw_status expect(tw_engine *e, const tw_node *node, uint32_t i, uint8_t t
   return TW_OK;
 }
 
-static tw_status prepare_types(tw_engine *e, const tw_node *node) {
+TW_SMALL static tw_status prepare_types(tw_engine *e, const tw_node *node) {
   const tw_tensor *input = tw_input(e, node, INPUT), *output = tw_output(e, node, 0);
   bool real = input->type == TW_FLOAT32;
   if (!real && input->type != TW_INT8 && input->type != TW_INT16) {
@@ -67,7 +67,7 @@ static bool is_matrix(const tw_tensor *t, int32_t rows, int32_t columns) {
   return t->rank == 2 && t->dims[0] == rows && t->dims[1] == columns;
 }
 
-static tw_status prepare_shapes(tw_engine *e, const tw_node *node, bool time_major) {
+TW_SMALL static tw_status prepare_shapes(tw_engine *e, const tw_node *node, bool time_major) {
   const tw_tensor *input = tw_input(e, node, INPUT), *output = tw_output(e, node, 0);
   TW_VERIFY(e, input->rank == 3 && output->rank == 3 && input->dims[0] == output->dims[0] &&
                    input->dims[1] == output->dims[1], TW_E_SHAPE, "input and output differ");
@@ -91,8 +91,8 @@ static tw_status prepare_shapes(tw_engine *e, const tw_node *node, bool time_maj
 }
 
 /* The scale that brings products with weights `i` to 2^-12. */
-static tw_status prepare_weights(tw_engine *e, const tw_node *node, uint32_t i, float scale,
-                                 tw_scale *to_gate, int8_t *zero_point) {
+TW_SMALL static tw_status prepare_weights(tw_engine *e, const tw_node *node, uint32_t i,
+                                          float scale, tw_scale *to_gate, int8_t *zero_point) {
   tw_affine weights;
   TW_VERIFY(e, tw_quant_of(e, node->inputs[i]).count == 1, TW_E_PARAM, "scales of input %u",
             (unsigned)i);
@@ -103,7 +103,7 @@ static tw_status prepare_weights(tw_engine *e, const tw_node *node, uint32_t i, 
   return TW_OK;
 }
 
-static tw_status prepare_quantized(tw_engine *e, const tw_node *node, lstm *l) {
+TW_SMALL static tw_status prepare_quantized(tw_engine *e, const tw_node *node, lstm *l) {
   tw_affine input, hidden, cell;
   int32_t log2;
   TW_TRY(tw_input_affine(e, node, INPUT, &input));
@@ -138,7 +138,7 @@ static tw_status prepare_quantized(tw_engine *e, const tw_node *node, lstm *l) {
   return TW_OK;
 }
 
-static tw_status prepare(tw_engine *e, tw_node *node) {
+TW_SMALL static tw_status prepare(tw_engine *e, tw_node *node) {
   tw_fb_table options;
   TW_TRY(tw_expect(e, node, 1, INPUTS, 1));
   TW_VERIFY(e, node->input_count == INPUTS, TW_E_MODEL, "%u inputs", node->input_count);
@@ -186,13 +186,15 @@ static const tw_range_f32 FINITE = {-FLT_MAX, FLT_MAX};
 
 static float gate_f32(const operands *o) {
   float x = tw_dot_f32(0.0f, o->x, o->weights, o->depth) + *(const float *)o->bias;
-  return tw_clamp_f32(x, FINITE) + tw_clamp_f32(tw_dot_f32(0.0f, o->h, o->recurrent, o->units), FINITE);
+  float h = tw_dot_f32(0.0f, o->h, o->recurrent, o->units);
+  return tw_clamp_f32(x, FINITE) + tw_clamp_f32(h, FINITE);
 }
 
 TW_NOINLINE static operands of_gate(const tw_engine *e, const tw_node *node, operands o, uint32_t k,
                         int32_t unit) {
   const tw_tensor *weights = tw_input(e, node, WEIGHTS + k),
-                  *recurrent = tw_input(e, node, RECURRENT + k), *bias = tw_input(e, node, BIAS + k);
+                  *recurrent = tw_input(e, node, RECURRENT + k),
+                  *bias = tw_input(e, node, BIAS + k);
   uint32_t bytes = tw_type_bytes(weights->type), at = (uint32_t)unit;
   o.weights = (const uint8_t *)weights->data + at * (uint32_t)o.depth * bytes;
   o.recurrent = (const uint8_t *)recurrent->data + at * (uint32_t)o.units * bytes;
@@ -200,8 +202,8 @@ TW_NOINLINE static operands of_gate(const tw_engine *e, const tw_node *node, ope
   return o;
 }
 
-static int32_t unit_quantized(const tw_engine *e, const tw_node *node, operands o, int32_t unit,
-                              bool wide, int16_t *cell) {
+TW_SMALL static int32_t unit_quantized(const tw_engine *e, const tw_node *node, operands o,
+                                       int32_t unit, bool wide, int16_t *cell) {
   const lstm *l = node->data;
   int32_t gates[GATES];
   for (uint32_t k = 0; k < GATES; k++) {
@@ -220,8 +222,8 @@ static int32_t unit_quantized(const tw_engine *e, const tw_node *node, operands 
   return tw_scaled(tanh * gates[O], l->o_times_c) + l->h_zero_point;
 }
 
-static float unit_f32(const tw_engine *e, const tw_node *node, operands o, int32_t unit,
-                      float *cell) {
+TW_SMALL static float unit_f32(const tw_engine *e, const tw_node *node, operands o, int32_t unit,
+                               float *cell) {
   const float clip = ((const lstm *)node->data)->cell_clip;
   float gates[GATES];
   for (uint32_t k = 0; k < GATES; k++) {
@@ -239,8 +241,8 @@ static float unit_f32(const tw_engine *e, const tw_node *node, operands o, int32
 }
 
 /* One step of one batch; `out` receives the new hidden state. */
-static void step(const tw_engine *e, const tw_node *node, operands o, uint8_t type, void *cell,
-                 void *out) {
+TW_SMALL static void step(const tw_engine *e, const tw_node *node, operands o, uint8_t type,
+                          void *cell, void *out) {
   for (int32_t u = 0; u < o.units; u++) {
     switch (type) {
       case TW_INT8:

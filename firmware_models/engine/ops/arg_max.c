@@ -1,0 +1,7 @@
+#include "tw_extreme.h"
+
+static tw_status prepare(tw_engine *e, tw_node *node) {
+  return tw_arg_extreme_prepare(e, node, true);
+}
+
+const tw_op tw_op_arg_max = {56, prepare, tw_arg_extreme_eval};

@@ -1,0 +1,28 @@
+#include "tw_move.h"
+#include "tw_reduce.h"
+
+/* REDUCE_ALL: whether all booleans along the axes are true. */
+static tw_status prepare(tw_engine *e, tw_node *node) {
+  uint32_t count;
+  uint8_t *axes = node->data = tw_alloc(e, 1);
+  if (axes == NULL) return TW_E_ARENA;
+  TW_TRY(tw_reduce_prepare(e, node, axes, &count));
+  return tw_expect_moved(e, tw_input(e, node, 0), tw_output(e, node, 0), TW_TYPE(TW_BOOL));
+}
+
+TW_SMALL static void one(const void *params, const tw_tensor *input, int32_t at, tw_walk *w,
+                         void *output) {
+  bool all = true;
+  (void)params;
+  do {
+    const uint8_t *x = (const uint8_t *)input->data + at;
+    for (int32_t i = 0; i < w->size; i++, x += w->step) all = all && *x != 0;
+  } while (tw_walk_next(w, &at));
+  *(uint8_t *)output = all;
+}
+
+static int eval(tw_engine *e, tw_node *node) {
+  return tw_reduce_run(e, node, *(const uint8_t *)node->data, one);
+}
+
+const tw_op tw_op_reduce_all = {140, prepare, eval};
