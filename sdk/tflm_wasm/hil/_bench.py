@@ -51,15 +51,10 @@ def _boards(content: dict[str, Any], folder: Path) -> tuple[BoardSpec, ...]:
     if set(content) != {"board"} or not isinstance(tables, list) or not tables:
         raise ValueError("a bench is a list of [[board]] tables and nothing else")
     specs = tuple(_spec(table, folder) for table in tables)
-    for what in ("name", "lock_id"):
-        seen: set[str] = set()
-        for one in specs:
-            if what == "lock_id" and one.is_emulated:
-                continue
-            value = getattr(one, what)
-            if value in seen:
-                raise ValueError(f"two boards are called {value!r}")
-            seen.add(value)
+    for values in ([one.name for one in specs], [one.place for one in specs if one.place]):
+        if len(set(values)) < len(values):
+            twice = next(one for one in values if values.count(one) > 1)
+            raise ValueError(f"there are two boards {twice!r}")
     return specs
 
 

@@ -88,9 +88,9 @@ class _NoModel(Module):
 class _AnyModel(_Build):
     """Firmware whose engine has every op."""
 
-    def _guest(self, module: Module, cache: aot.Cache) -> tuple[bytes, _Guest]:  # noqa: ARG002
+    def _guest(self, module: Module) -> tuple[bytes, _Guest]:  # noqa: ARG002
         ops = sorted(path.stem for path in (_sources.engine() / "ops").glob("*.c"))
-        wasm = _engine.build(ops, cache)
+        wasm = _engine.build(ops, self.cache)
         block = Block.of_bytes(parse(wasm).initial_bytes(0, _abi.BLOCK_BYTES))
         arena = self.options.arena_bytes or 0
         return wasm, _Guest(block, align(block["heap_base"], _abi.ALIGNMENT_BYTES) + arena, arena)

@@ -6,13 +6,13 @@ import subprocess
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
-from importlib import import_module
 from pathlib import Path
 from typing import Final, Protocol
 
 from tflm_wasm._device import Device
 from tflm_wasm._errors import ArenaTooSmallError, ModelTooLargeError, TflmWasmError, UploadError
 from tflm_wasm._lock import BoardLock
+from tflm_wasm._ports import Attached, find_port
 from tflm_wasm.aot import DoesNotFitError, load_board
 from tflm_wasm.emulator import Emulator
 from tflm_wasm.hil._errors import BoardAbsentError, HilError
@@ -175,9 +175,10 @@ class PortBoard:
         """Lock the board, open its port and see that it is the right one; see `BoardHandle`."""
         self.close()
         with ExitStack() as stack:
-            stack.enter_context(BoardLock(self._spec.lock_id, self._reason))
+            attached = _attached(self._spec)
+            stack.enter_context(BoardLock(attached.stable_id, self._reason))
             device = Device(
-                self._spec.port or _port_of(self._spec),
+                attached.port,
                 baudrate=self._spec.baudrate,
                 timeout_s=self._spec.timeout_s,
                 open_timeout_s=min(_OPEN_S, self._spec.timeout_s),
@@ -259,14 +260,15 @@ def _logger(log: Log) -> Callable[[LogRecord], None]:
     return lambda record: log(f"{record.level}: {record.text}")
 
 
-def _port_of(spec: BoardSpec) -> str:
-    """Return the port that a board with this id is on now."""
-    for one in import_module("tflm_wasm._ports").list_ports():
-        if one.stable_id == spec.stable_id:
-            return str(one.port)
-    raise BoardAbsentError(
-        f"Board '{spec.name}' is not attached: nothing has the id {spec.stable_id}", board=spec.name
-    )
+def _attached(spec: BoardSpec) -> Attached:
+    """Return the port that a board is on now."""
+    found = find_port(port=spec.place)
+    if found.port == spec.stable_id:
+        raise BoardAbsentError(
+            f"Board '{spec.name}' is not attached: nothing has the id {spec.stable_id}",
+            board=spec.name,
+        )
+    return found
 
 
 def _run_reset(spec: BoardSpec) -> None:

@@ -23,7 +23,7 @@ class BoardSpec:
         board: Name or path of its board file; None for whatever is on the port.
         port: Its serial port or a URL of pyserial; None for an emulated board, and for one that is
             found by `stable_id`.
-        stable_id: What names one board for good, such as `usb:2e8a:000a:E660`; its lock's name.
+        stable_id: What names one board for good, such as `usb:2e8a:000a:E660`.
         unique_id: The chip's serial number that must answer, hexadecimal; None takes any.
         baudrate: Bits per second.
         timeout_s: Deadline of a call, in seconds.
@@ -49,9 +49,9 @@ class BoardSpec:
         return self.port is None and self.stable_id is None
 
     @property
-    def lock_id(self) -> str:
-        """What its lock is called."""
-        return self.stable_id or f"port:{self.port}"
+    def place(self) -> str | None:
+        """Where it is: its stable id or port; None for an emulated board."""
+        return self.stable_id or self.port
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from tflm_wasm.hil._run import Run
     from tflm_wasm.hil._spec import BoardSpec
 
-_GROUPED: Final = "tflm_wasm_hil_loadgroup"
 _RUN: Final = pytest.StashKey["Run"]()
 _NEEDS: Final = (
     "needs(ram_kib=..., flash_kib=..., mpu=..., fpu=...): skip the test on a board that has less"
@@ -66,24 +65,24 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the mark, and what the options ask for."""
     config.addinivalue_line("markers", _NEEDS)
     option = config.option
-    if option.hil_board or option.hil_port or option.hil_bench:
+    files = option.hil_report or option.hil_results
+    if option.hil_board or option.hil_port or option.hil_bench or files:
         _check_root(config)
         _run_of(config)  # an option that makes no sense ends the run here
-        if getattr(option, "dist", "no") == "load":
-            option.dist = "loadgroup"  # one worker of pytest-xdist has all the tests of a board
-    if hasattr(config, "workerinput"):
-        option.loadgroup = config.workerinput[_GROUPED]
-        return  # the controller writes the report
-    if option.hil_report or option.hil_results:
+    if files and not hasattr(config, "workerinput"):  # of pytest-xdist, whose controller writes
         from tflm_wasm.hil._results import Collector
 
         config.pluginmanager.register(Collector(config), "tflm_wasm_hil_collector")
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_configure_node(node: Any) -> None:
-    """Tell a worker of pytest-xdist what its controller chose, which it does not by itself."""
-    node.workerinput[_GROUPED] = node.config.option.dist == "loadgroup"
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Let one worker of pytest-xdist have all the tests of a board."""
+    if _RUN not in config.stash or config.option.dist not in ("load", "loadgroup"):
+        return None
+    from tflm_wasm.hil._xdist import BoardScheduling
+
+    return BoardScheduling(config, log, [spec.name for spec in _run_of(config).specs])
 
 
 def _check_root(config: pytest.Config) -> None:
@@ -117,17 +116,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run each test that uses our fixture `board` once on every board."""
     if not _is_ours(metafunc):
         return
-    grouped = metafunc.config.pluginmanager.hasplugin("xdist")
+    specs = _run_of(metafunc.config).specs
     metafunc.parametrize(
-        "board",
-        [
-            pytest.param(
-                spec, id=spec.name, marks=[pytest.mark.xdist_group(spec.name)] if grouped else []
-            )
-            for spec in _run_of(metafunc.config).specs
-        ],
-        indirect=True,
-        scope="session",
+        "board", specs, indirect=True, ids=[spec.name for spec in specs], scope="session"
     )
 
 

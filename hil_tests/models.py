@@ -1,0 +1,51 @@
+"""The models that boards are tested with: our own, wake words, and public ones where they are."""
+
+from __future__ import annotations
+
+import importlib.util
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import tflm_wasm
+from tflm_wasm import Session
+
+ROOT = Path(__file__).resolve().parents[1]
+ZOO = ROOT / "firmware_models" / "zoo"
+SHARED = ROOT.parent / "shared" / "models"
+OWN = tuple(sorted(path.stem for path in ZOO.glob("*/*.tflite")))
+WAKE_WORDS = ("alexa", "hey_jarvis", "hey_mycroft", "okay_nabu")
+PUBLIC = (
+    *("ad01_int8", "add0", "audio_preprocessor_int8", "conv0", "hello_world_int8"),
+    *("keyword_scrambled", "kws_ref_model", "leaky_relu0", "micro_speech_quantized", "pad0"),
+    *("person_detect", "pretrainedResnet_quant", "quantize0", "str_ww_ref_model"),
+    *("strided_slice0", "sub0", "trained_lstm", "trained_lstm_int8", "transpose_conv4"),
+    "vww_96_int8",
+)
+ALL = (*OWN, *WAKE_WORDS, *PUBLIC)
+
+
+def content(name: str) -> bytes:
+    """Return a model, or skip the test when it is not here."""
+    if name in OWN:
+        return (ZOO / name / f"{name}.tflite").read_bytes()
+    if name in WAKE_WORDS:
+        spec = importlib.util.find_spec("pymicro_wakeword")
+        if spec is None or spec.origin is None:
+            pytest.skip("pymicro-wakeword is not installed: pip install 'tflm-wasm[demo]'")
+        return (Path(spec.origin).parent / "models" / f"{name}.tflite").read_bytes()
+    path = SHARED / f"{name}.tflite"
+    if not path.exists():
+        pytest.skip(f"{name}.tflite is not there: put the public model into ../shared/models")
+    return path.read_bytes()
+
+
+@cache
+def on_host(name: str) -> Session:
+    """Return the model in WebAssembly on this machine: what a board is held against.
+
+    Raises:
+        tflm_wasm.ModelError: The engine can't run it.
+    """
+    return tflm_wasm.load(content(name), profile="extended")

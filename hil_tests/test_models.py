@@ -1,0 +1,74 @@
+"""Every model gives the bytes of the host on every board that it fits, and is refused elsewhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import tflm_wasm
+from hil_tests import models
+from tflm_wasm import ArenaTooSmallError, Device, GuestError, ModelTooLargeError, Session
+from tflm_wasm._verify_inputs import generated
+from tflm_wasm.aot import DoesNotFitError
+from tflm_wasm.hil import Board
+
+INPUTS = 50
+SEED = 2026
+TOO_SMALL = (ArenaTooSmallError, DoesNotFitError, ModelTooLargeError)
+# What everything but model and arena takes at most: a board with this much more has to take it.
+BESIDES_ARENA_KIB = 40
+BESIDES_MODEL_KIB = 192
+
+
+def outcome(target: Session | Device, frame: list[Any]) -> list[bytes] | tuple[type, Any]:
+    """Return the outputs' bytes, or how the guest refused the inputs."""
+    try:
+        return [output.tobytes() for output in target.run(*frame)]
+    except GuestError as error:
+        return type(error), getattr(error, "status", None)
+
+
+@pytest.mark.parametrize("name", models.ALL)
+def test_a_model_gives_the_bytes_of_the_host_or_is_refused(board: Board, name: str) -> None:
+    model = models.content(name)
+    try:
+        host = models.on_host(name)
+    except tflm_wasm.ModelError as refused:
+        with pytest.raises(type(refused)):
+            board.start(model)
+        return
+    try:
+        device = board.start(model)
+    except TOO_SMALL as error:
+        check_refusal(board, error, len(model), host.arena_needed)
+        return
+    assert device.stateful == host.stateful
+    ticks = []
+    for sequence in generated(host.inputs, INPUTS, SEED):
+        for one in (host, device):
+            one.reset()
+        for case in sequence:
+            expected = outcome(host, case.frame)
+            assert outcome(device, case.frame) == expected, f"input {case.index}, {case.kind}"
+            ticks.append(device.last_ticks)
+    flash, ram = board.footprint
+    board.record(name, ticks=ticks, flash=flash, ram=ram)
+
+
+def check_refusal(board: Board, error: Exception, model_bytes: int, arena_bytes: int) -> None:
+    """See that a refusal says the sizes, that it is right, and that the board goes on."""
+    needed = error.size if isinstance(error, ModelTooLargeError) else error.needed
+    available = error.limit if isinstance(error, ModelTooLargeError) else error.available
+    assert needed > available > 0
+    assert f"{needed:,}" in str(error)
+    assert f"{available:,}" in str(error)
+    has = board.capabilities
+    if board.spec.is_emulated:
+        fits_ram = has.ram_kib * 1024 >= arena_bytes + BESIDES_ARENA_KIB * 1024
+        fits_flash = has.flash_kib * 1024 >= model_bytes + BESIDES_MODEL_KIB * 1024
+        assert not (fits_ram and fits_flash), "there is room enough"
+        device = board.start(models.content("sine_int8")) if has.ram_kib >= 64 else None
+    else:
+        device = board.device
+    assert device is None or device.identify().board
