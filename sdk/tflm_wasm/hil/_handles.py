@@ -26,6 +26,8 @@ _OPEN_S: Final = 5.0  # until a board answers, which may have to boot first
 _RESET_S: Final = 60.0  # for a command line that resets a board
 _ICOUNT: Final = 5  # ticks of an emulated board count instructions, of 32 ns: the same in every run
 _TAIL: Final = 500
+# QEMU takes up to 0.1 ms for each byte that a board receives: sooner or later building is faster.
+_MOST_UPLOADED_BYTES: Final = 128 * 1024
 
 
 class BoardHandle(Protocol):
@@ -103,7 +105,7 @@ class EmulatedBoard:
 
     def start(self, model: bytes) -> Device:
         """Upload the model, or build firmware around it where no slot or arena is large enough."""
-        if self._takes_uploads:
+        if self._takes_uploads and len(model) <= _MOST_UPLOADED_BYTES:
             try:
                 return self._upload(model)
             except (ModelTooLargeError, ArenaTooSmallError):
