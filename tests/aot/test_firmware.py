@@ -14,7 +14,8 @@ from tflm_wasm.aot import _wasm2c
 
 pytestmark = needs_tools
 ZOO = ROOT / "firmware_models" / "zoo"
-BOARDS = aot.board_names()
+EMULATED = [name for name in aot.board_names() if aot.load_board(name).qemu is not None]
+OTHERS = [name for name in aot.board_names() if name not in EMULATED]
 
 
 def zoo(name: str) -> Module:
@@ -39,12 +40,30 @@ def outputs_of(runner, inputs) -> list[bytes]:
 
 
 @needs_qemu
-@pytest.mark.parametrize("board", BOARDS)
+@pytest.mark.parametrize("board", EMULATED)
 def test_every_board_gives_the_hosts_bytes(board: str):
     module = zoo("sine_int8")
     with module.open() as session, running(firmware(module, board)) as device:
         inputs = random_inputs(session, 10)
         assert outputs_of(device, inputs) == outputs_of(session, inputs)
+
+
+@pytest.mark.parametrize("board", OTHERS)
+def test_boards_without_an_emulator_build(board: str):
+    built = firmware(zoo("sine_int8"), board)
+    assert built.image[:4] == built.symbols["tw_main_stack_top"].to_bytes(4, "little")
+
+
+@needs_qemu
+def test_firmware_without_a_model_takes_one_over_the_link():
+    module = zoo("digits_int8")
+    with (
+        module.open() as session,
+        running(aot.compile(None, "netduinoplus2", cache=CACHE)) as board,
+    ):
+        board.upload(module.model)
+        inputs = random_inputs(session, 3)
+        assert outputs_of(board, inputs) == outputs_of(session, inputs)
 
 
 @needs_qemu

@@ -13,7 +13,7 @@ from tests.support.files import ROOT
 from tflm_wasm import aot
 from tflm_wasm.aot._plan import REGIONS_PER_RANGE, align, granule, plan_ram, plan_slots
 
-BOARD = aot.load_board("netduinoplus2")
+BOARD = replace(aot.load_board("netduinoplus2"), flash_driver="memory")
 
 
 @given(start=st.integers(0, 2**24), size=st.integers(1, 2**20))

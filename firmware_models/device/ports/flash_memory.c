@@ -9,14 +9,15 @@ enum { SECTOR_BYTES = 4096, UNIT_BYTES = 4 };
 
 static bool erase(void *context, uint32_t offset) {
   (void)context;
-  memset(tw_slot_flash + offset, TW_FLASH_ERASED, SECTOR_BYTES);
-  return true;
+  uint8_t *sector = tw_slot_flash + offset;
+  memset(sector, TW_FLASH_ERASED, SECTOR_BYTES);
+  return sector[0] == TW_FLASH_ERASED && sector[SECTOR_BYTES - 1] == TW_FLASH_ERASED;
 }
 
 static bool program(void *context, uint32_t offset, const uint8_t *data, uint32_t bytes) {
   (void)context;
   memcpy(tw_slot_flash + offset, data, bytes);
-  return true;
+  return memcmp(tw_slot_flash + offset, data, bytes) == 0;
 }
 
 const tw_flash *tw_flash_port(void) {
