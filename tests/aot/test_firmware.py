@@ -59,7 +59,7 @@ def test_firmware_without_a_model_takes_one_over_the_link():
     module = zoo("digits_int8")
     with (
         module.open() as session,
-        running(aot.compile(None, "netduinoplus2", cache=CACHE)) as board,
+        running(aot.compile(None, "mps3-an547", cache=CACHE)) as board,
     ):
         board.upload(module.model)
         inputs = random_inputs(session, 3)
