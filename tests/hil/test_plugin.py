@@ -24,9 +24,10 @@ TWO_TESTS = ONE_TEST + "def test_other(device):\n    assert device.identify().bo
 
 
 def run(pytester: pytest.Pytester, *options: object) -> pytest.RunResult:
-    return pytester.runpytest_inprocess(
-        "-W", "error", "--strict-markers", "-rs", *map(str, options)
-    )
+    # An inner run's `faulthandler.disable()` would take wasmtime's signal handlers out of this
+    # process, and the next guest that traps would kill it.
+    manners = ("-p", "no:faulthandler", "-W", "error", "--strict-markers", "-rs")
+    return pytester.runpytest_inprocess(*manners, *map(str, options))
 
 
 def properties(path: Path) -> dict[str, str]:
