@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #define TW_ABI_MAJOR 1
-#define TW_ABI_MINOR 0
+#define TW_ABI_MINOR 1
 #define TW_ABI_MAGIC 0x574C4654u /* the bytes TFLW */
 #define TW_BLOCK_BYTES 4096u
 #define TW_ALIGNMENT_BYTES 16u
@@ -31,7 +31,7 @@ typedef enum {
   TW_E_INPUT_SIZE = -9, /* input_size differs from what the model takes, or is over the profile's limit. */
   TW_E_OUTPUT_CAP = -10, /* The output buffer is too small; output_size holds the bytes needed. */
   TW_E_POINTER = -11, /* An address or a size points outside linear memory, into the control block, or is not aligned. */
-  TW_E_STATE = -12, /* Called out of order: no model has been initialised. */
+  TW_E_STATE = -12, /* Called out of order: no model has been initialised, or op_first and op_end are not the next operators. */
   TW_E_STACK = -13, /* The C stack overflowed into the control block; the instance must be discarded. */
   TW_E_LIMIT = -14, /* The model has more inputs, dimensions, subgraphs or nesting than the engine handles. */
   TW_E_RUNTIME = -15, /* An operator failed while running: a value in a tensor is out of range. */
@@ -85,7 +85,10 @@ typedef struct {
   uint32_t stack_size; /* Bytes of the C stack, which lies in [4096, 4096 + stack_size) and grows down. */
   uint32_t window_ptr; /* Start of a read-only range outside linear memory where the model may lie: flash, on a microcontroller. 0 on a computer. */
   uint32_t window_size; /* Bytes of that range; 0 = there is none. */
-  uint8_t reserved_head[24];
+  uint32_t op_first; /* First operator that invoke runs. Since 1.1. */
+  uint32_t op_end; /* Operator that invoke stops before; while both are 0 it runs them all. Since 1.1. */
+  int32_t op_code; /* BuiltinOperator, in the TensorFlow Lite schema, of the operator that the last invoke ran last; -1 when it has none, or none was run. Since 1.1. */
+  uint8_t reserved_head[12];
   tw_descriptor descriptors[TW_MAX_IO_TENSORS];
   char error_text[256];
   uint8_t reserved[1648];
@@ -122,6 +125,9 @@ _Static_assert(offsetof(tw_control_block, page_log2) == 88, "page_log2");
 _Static_assert(offsetof(tw_control_block, stack_size) == 92, "stack_size");
 _Static_assert(offsetof(tw_control_block, window_ptr) == 96, "window_ptr");
 _Static_assert(offsetof(tw_control_block, window_size) == 100, "window_size");
+_Static_assert(offsetof(tw_control_block, op_first) == 104, "op_first");
+_Static_assert(offsetof(tw_control_block, op_end) == 108, "op_end");
+_Static_assert(offsetof(tw_control_block, op_code) == 112, "op_code");
 _Static_assert(offsetof(tw_control_block, descriptors) == 128, "descriptors");
 _Static_assert(offsetof(tw_control_block, error_text) == 2176, "error_text");
 _Static_assert(offsetof(tw_control_block, reserved) == 2432, "reserved");

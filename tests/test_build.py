@@ -54,7 +54,7 @@ def test_a_module_says_what_is_in_it():
     assert module.profile == "strict"
     said = json.loads(parse(module.wasm).custom["tflm-wasm"])
     assert said == {
-        "abi": "1.0",
+        "abi": "1.1",
         "engine_sha256": hashlib.sha256(packaged_engine()).hexdigest(),
         "model_sha256": hashlib.sha256(MODEL).hexdigest(),
         "profile": "strict",

@@ -29,6 +29,8 @@ NAMES = {
     "Interpreter",
     "Limits",
     "Module",
+    "OpTime",
+    "Profile",
     "Session",
     "Tensor",
     "__version__",

@@ -1,16 +1,18 @@
 ;; A conforming module, as small as one can be: it has no TensorFlow Lite model. Its "model" is the
-;; 16 bytes NEG1...., embedded; it takes int8[5] and int8[16] and gives their negatives.
+;; 16 bytes NEG1...., embedded; it takes int8[5] and int8[16] and gives their negatives: two
+;; operators, one for each.
 ;; guests.toml edits this text to break one rule at a time.
 ;;
 ;;   [0, 4096)     control block      4096 + 64 * -status   error sentences
 ;;   5120          embedded model     7168                  state (unused here)
+;;                                    7172                  where the last invoke ended
 ;;   8192          heap_base: arena of 64 bytes: inputs at +0 and +16, outputs at +32 and +48
 (module
   (memory (export "memory") 1)
 
   ;; The static fields of the block.
   (data (i32.const 24) "TFLW")
-  (data (i32.const 28) "\01\00\00\00")              ;; abi_major 1, abi_minor 0
+  (data (i32.const 28) "\01\00\01\00")              ;; abi_major 1, abi_minor 1
   (data (i32.const 32) "\02\00\00\00")              ;; features: embedded_model
   (data (i32.const 36) "\00\14\00\00\10\00\00\00")  ;; model_ptr 5120, model_size 16
   (data (i32.const 44) "\40\00\00\00")              ;; scratch_size 64
@@ -27,7 +29,7 @@
   (data (i32.const 4672) "input_size is not 21")
   (data (i32.const 4736) "output_cap is less than 21")
   (data (i32.const 4800) "a buffer is outside memory or not aligned")
-  (data (i32.const 4864) "no model is loaded")
+  (data (i32.const 4864) "no model is loaded, or these are not the next operators")
   (data (i32.const 5120) "NEG1")
 
   ;; Leave `status` and its sentence in the block, and return it.
@@ -37,6 +39,7 @@
     (i32.store (i32.const 84) (i32.const -1))
     (memory.fill (i32.const 2176) (i32.const 0) (i32.const 256))
     (if (local.get $status) (then
+      (i32.store (i32.const 7172) (i32.const 0))
       (memory.copy
         (i32.const 2176)
         (i32.sub (i32.const 4096) (i32.mul (local.get $status) (i32.const 64)))
@@ -82,6 +85,7 @@
     (i32.store offset=24 (local.get $at) (local.get $bytes)))
 
   (func $unload
+    (i32.store (i32.const 7172) (i32.const 0))
     (memory.fill (i32.const 52) (i32.const 0) (i32.const 12)) ;; arena_ptr, _used, _needed
     (memory.fill (i32.const 72) (i32.const 0) (i32.const 8))  ;; counts
     (memory.fill (i32.const 128) (i32.const 0) (i32.const 2048)))
@@ -113,7 +117,7 @@
     (i32.store (i32.const 52) (local.get $arena))
     (i32.store (i32.const 56) (i32.const 64))         ;; arena_used
     (i32.store (i32.const 72) (i32.const 0x00020002)) ;; two inputs, two outputs
-    (i32.store (i32.const 76) (i32.const 1))          ;; op_count
+    (i32.store (i32.const 76) (i32.const 2))          ;; op_count
     (call $describe (i32.const 0) (local.get $arena) (i32.const 5))
     (call $describe (i32.const 1) (i32.add (local.get $arena) (i32.const 16)) (i32.const 16))
     (call $describe (i32.const 2) (i32.add (local.get $arena) (i32.const 32)) (i32.const 5))
@@ -140,9 +144,16 @@
     (local $arena i32)
     (local $in i32)
     (local $out i32)
+    (local $first i32)
+    (local $end i32)
     (local.set $arena (i32.load (i32.const 52)))
     (local.set $in (i32.load (i32.const 0)))
     (local.set $out (i32.load (i32.const 8)))
+    (local.set $first (i32.load (i32.const 104)))
+    (local.set $end (i32.load (i32.const 108)))
+    (if (i32.eqz (i32.or (local.get $first) (local.get $end)))
+      (then (local.set $end (i32.const 2))))
+    (i32.store (i32.const 112) (i32.const -1)) ;; op_code: these are none of TensorFlow Lite's
     (if (i32.eqz (local.get $arena))
       (then (return (call $answer (i32.const -12)))))
     (if (i32.ne (i32.load (i32.const 4)) (i32.const 21))
@@ -154,22 +165,36 @@
       (then (return (call $answer (i32.const -11)))))
     (if (call $outside (local.get $out) (i32.const 21))
       (then (return (call $answer (i32.const -11)))))
+    (if (i32.or
+          (i32.gt_u (local.get $first) (local.get $end))
+          (i32.gt_u (local.get $end) (i32.const 2)))
+      (then (return (call $answer (i32.const -12)))))
+    (if (i32.and
+          (i32.ne (local.get $first) (i32.const 0))
+          (i32.ne (local.get $first) (i32.load (i32.const 7172))))
+      (then (return (call $answer (i32.const -12)))))
+    (i32.store (i32.const 7172) (local.get $end))
+    (i32.store (i32.const 16) (select (i32.const 21) (i32.const 0) (i32.eq (local.get $end) (i32.const 2))))
     (; invoke: checked ;)
-    (call $negate (local.get $in) (local.get $out) (i32.const 5))
-    (call $negate
-      (i32.add (local.get $in)
-        (select (i32.const 16) (i32.const 5)
-          (i32.eq (local.get $in) (local.get $arena))))
-      (i32.add (local.get $out)
-        (select (i32.const 16) (i32.const 5)
-          (i32.eq (local.get $out) (i32.add (local.get $arena) (i32.const 32)))))
-      (i32.const 16))
+    (if (i32.lt_u (local.get $first) (i32.ge_u (local.get $end) (i32.const 1)))
+      (then (call $negate (local.get $in) (local.get $out) (i32.const 5))))
+    (if (i32.and (i32.le_u (local.get $first) (i32.const 1)) (i32.eq (local.get $end) (i32.const 2)))
+      (then (call $negate
+        (i32.add (local.get $in)
+          (select (i32.const 16) (i32.const 5)
+            (i32.eq (local.get $in) (local.get $arena))))
+        (i32.add (local.get $out)
+          (select (i32.const 16) (i32.const 5)
+            (i32.eq (local.get $out) (i32.add (local.get $arena) (i32.const 32)))))
+        (i32.const 16))
+        (; invoke: last ;)))
     (; invoke: done ;)
     (call $answer (i32.const 0)))
 
   (func (export "tflm_wasm_reset") (result i32)
     (if (i32.eqz (i32.load (i32.const 52)))
       (then (return (call $answer (i32.const -12)))))
+    (i32.store (i32.const 7172) (i32.const 0))
     (; reset: loaded ;)
     (call $answer (i32.const 0)))
 

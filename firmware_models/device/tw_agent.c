@@ -7,6 +7,8 @@
  * error. */
 enum { FAILED = -1 };
 
+enum { OPS_SINCE = 1 }; /* minor version of the ABI: a guest can run single operators */
+
 static const tw_control_block *block_of(const tw_agent *a) {
   const tw_sandbox *s = &a->config.sandbox;
   return (const void *)s->memory(s->context, 0, TW_BLOCK_BYTES);
@@ -340,6 +342,41 @@ static int32_t on_read_output(tw_agent *a, const uint8_t *request, uint32_t leng
   return bytes == FAILED ? fail(a, TW_LINK_E_RANGE, 0) : bytes;
 }
 
+/* Run the operators [first, end): an invoke for each request that the host may make of them. */
+static tw_guest_result run_ops(tw_agent *a, uint32_t first, uint32_t end) {
+  const tw_sandbox *s = &a->config.sandbox;
+  tw_control_block *b = (void *)s->memory(s->context, 0, TW_BLOCK_BYTES);
+  b->op_first = first;
+  b->op_end = end;
+  tw_guest_result result = s->invoke(s->context);
+  b->op_first = b->op_end = 0;
+  return result;
+}
+
+static int32_t on_profile(tw_agent *a, const uint8_t *request, uint32_t length, uint8_t *reply) {
+  (void)length;
+  uint32_t op = tw_get_u32(request + TW_PROFILE_REQUEST_OP_FIRST), bytes = TW_PROFILE_REPLY_BYTES;
+  if (!a->running) return fail(a, TW_LINK_E_MODEL, 0);
+  const tw_control_block *b = block_of(a);
+  uint32_t count = b->op_count;
+  if (b->abi_minor < OPS_SINCE) return fail(a, TW_LINK_E_TYPE, TW_TYPE_PROFILE);
+  if (op >= count) return fail(a, TW_LINK_E_RANGE, (int32_t)count);
+  if (op == 0) a->link.counters[TW_COUNTER_INVOKES]++;
+  tw_guest_result result;
+  for (; op < count && bytes + TW_OPERATOR_RECORD_BYTES <= tw_link_max_payload(&a->link); op++) {
+    result = run_ops(a, op, op + 1);
+    if (!is_ok(result)) return fail_call(a, result);
+    tw_put_u64(reply + bytes + TW_OPERATOR_RECORD_TICKS, result.ticks);
+    tw_put_u32(reply + bytes + TW_OPERATOR_RECORD_CODE, (uint32_t)b->op_code);
+    bytes += TW_OPERATOR_RECORD_BYTES;
+  }
+  result = run_ops(a, op, op);
+  if (!is_ok(result)) return fail_call(a, result);
+  tw_put_u32(reply + TW_PROFILE_REPLY_OP_COUNT, count);
+  tw_put_u64(reply + TW_PROFILE_REPLY_OVERHEAD, result.ticks);
+  return (int32_t)bytes;
+}
+
 static int32_t on_reset(tw_agent *a, const uint8_t *request, uint32_t length, uint8_t *reply) {
   const tw_sandbox *s = &a->config.sandbox;
   (void)request, (void)length, (void)reply;
@@ -369,6 +406,7 @@ static const command commands[] = {
     {TW_TYPE_INVOKE, TW_INVOKE_REQUEST_BYTES, true, on_invoke},
     {TW_TYPE_READ_OUTPUT, TW_READ_OUTPUT_REQUEST_BYTES, false, on_read_output},
     {TW_TYPE_RESET, 0, false, on_reset},
+    {TW_TYPE_PROFILE, TW_PROFILE_REQUEST_BYTES, false, on_profile},
 };
 
 static int32_t dispatch(tw_agent *a) {

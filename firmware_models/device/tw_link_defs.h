@@ -27,6 +27,7 @@ typedef enum {
   TW_TYPE_INVOKE = 34, /* Write the last piece of the inputs, then run the model once. */
   TW_TYPE_READ_OUTPUT = 35, /* Read more of the outputs of the last invoke. */
   TW_TYPE_RESET = 36, /* Reset the model: variable tensors and resource variables. */
+  TW_TYPE_PROFILE = 37, /* Run the next operators of the model, each by itself, as many as their records fit into the reply, and time them; the host asks until all have run. Write the inputs before and read the outputs after. Error `type` when the module speaks ABI 1.0. */
   TW_TYPE_LOG = 112, /* Device to host, at any time within a session. `seq` counts log frames, so that a gap shows. */
   TW_TYPE_ERROR = 255, /* Device to host, in place of a reply; `seq` is the request's. */
 } tw_link_type;
@@ -36,7 +37,7 @@ typedef enum {
   TW_LINK_E_VERSION = 1, /* The frame has another version of this protocol; detail: the device's. */
   TW_LINK_E_SESSION = 2, /* No session is open: the device has restarted. */
   TW_LINK_E_SEQUENCE = 3, /* Neither the next `seq` nor the last one again; detail: the next. */
-  TW_LINK_E_TYPE = 4, /* There is no such request. */
+  TW_LINK_E_TYPE = 4, /* There is no such request, or the module in the firmware is too old for it. */
   TW_LINK_E_LENGTH = 5, /* The payload has the wrong size for its request. */
   TW_LINK_E_RANGE = 6, /* Bytes outside the block, the inputs or the outputs. */
   TW_LINK_E_OFFSET = 7, /* Not the next piece, or not a multiple of `write_unit`; detail: the offset expected. */
@@ -165,6 +166,17 @@ enum {
   TW_READ_OUTPUT_REQUEST_OFFSET = 0,
   TW_READ_OUTPUT_REQUEST_BYTES = 4,
 };
+/* profile_request */
+enum {
+  TW_PROFILE_REQUEST_OP_FIRST = 0,
+  TW_PROFILE_REQUEST_BYTES = 4,
+};
+/* profile_reply */
+enum {
+  TW_PROFILE_REPLY_OP_COUNT = 0,
+  TW_PROFILE_REPLY_OVERHEAD = 4,
+  TW_PROFILE_REPLY_BYTES = 12,
+};
 /* log_event */
 enum {
   TW_LOG_EVENT_LEVEL = 0,
@@ -193,6 +205,12 @@ enum {
   TW_SLOT_RECORD_RECEIVED = 12,
   TW_SLOT_RECORD_DIGEST = 16,
   TW_SLOT_RECORD_BYTES = 48,
+};
+/* operator_record */
+enum {
+  TW_OPERATOR_RECORD_TICKS = 0,
+  TW_OPERATOR_RECORD_CODE = 8,
+  TW_OPERATOR_RECORD_BYTES = 12,
 };
 
 #endif

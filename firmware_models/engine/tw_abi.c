@@ -50,6 +50,8 @@ static int32_t finish(tw_status status) {
   if (status == TW_OK) {
     engine.error_text[0] = 0;
     engine.error_node = engine.error_subgraph = -1;
+  } else {
+    engine.next_node = 0;
   }
   _Static_assert(TW_ERROR_BYTES <= sizeof b->error_text, "the text fits");
   memcpy(b->error_text, engine.error_text, TW_ERROR_BYTES);
@@ -194,6 +196,7 @@ static bool is_free(uint32_t address, uint32_t bytes) {
 __attribute__((export_name("wasm_invoke"))) int32_t wasm_invoke(void) {
   tw_control_block *b = block();
   b->output_size = 0;
+  b->op_code = -1;
   if (!loaded) return fail(TW_E_STATE, "no model is initialised");
   if ((uint32_t)b->input_size != input_bytes) {
     engine.node = -1;
@@ -211,9 +214,13 @@ __attribute__((export_name("wasm_invoke"))) int32_t wasm_invoke(void) {
   if (output != own_output && !is_free(output, output_bytes)) {
     return fail(TW_E_POINTER, "output_ptr does not lead to free memory in the heap");
   }
-  if (input != own_input) gather_inputs(input);
-  tw_status status = tw_engine_invoke(&engine);
+  const tw_subgraph *g = &engine.subgraphs[0];
+  uint32_t first = b->op_first, end = first == 0 && b->op_end == 0 ? g->node_count : b->op_end;
+  if (input != own_input && first == 0) gather_inputs(input);
+  tw_status status = tw_engine_invoke_ops(&engine, first, end);
   if (status != TW_OK) return finish(status);
+  if (end > first) b->op_code = g->nodes[end - 1].op->code;
+  if (end < g->node_count) return finish(TW_OK);
   if (output != own_output) scatter_outputs(output);
   b->output_size = (int32_t)output_bytes;
   return finish(TW_OK);

@@ -176,12 +176,23 @@ tw_status tw_engine_init(tw_engine *e, const uint8_t *model, uint32_t model_byte
 
 /* ---- running ---- */
 
-tw_status tw_engine_invoke(tw_engine *e) {
+static tw_status check_range(tw_engine *e, uint32_t first, uint32_t end) {
+  uint32_t next = e->next_node, count = e->subgraphs[0].node_count;
+  e->next_node = 0;
+  e->node = -1;
+  if (first <= end && end <= count && (first == 0 || first == next)) return TW_OK;
+  return tw_fail_model(e, TW_E_STATE, "operators %u to %u of %u, the next one is %u",
+                       (unsigned)first, (unsigned)end, (unsigned)count, (unsigned)next);
+}
+
+tw_status tw_engine_invoke_ops(tw_engine *e, uint32_t first, uint32_t end) {
+  TW_TRY(check_range(e, first, end));
   struct { uint16_t subgraph, node; uint32_t phase; } frames[TW_MAX_DEPTH + 1] = {{0, 0, 0}};
+  frames[0].node = (uint16_t)first;
   uint32_t depth = 0;
   for (;;) {
     const tw_subgraph *g = &e->subgraphs[frames[depth].subgraph];
-    if (frames[depth].node == g->node_count) {
+    if (frames[depth].node == (depth == 0 ? end : g->node_count)) {
       if (depth == 0) break;
       depth--;
       frames[depth].phase++;
@@ -205,10 +216,12 @@ tw_status tw_engine_invoke(tw_engine *e) {
   }
   e->subgraph = 0;
   e->node = -1;
+  e->next_node = end;
   return TW_OK;
 }
 
 tw_status tw_engine_reset(tw_engine *e) {
+  e->next_node = 0;
   for (uint32_t g = 0; g < e->subgraph_count; g++) {
     for (uint32_t i = 0; i < e->subgraphs[g].tensor_count; i++) {
       tw_tensor *t = &e->subgraphs[g].tensors[i];

@@ -89,6 +89,7 @@ typedef struct {
   tw_subgraph *subgraphs;
   tw_variable *variables;   /* room for one a VAR_HANDLE, variable_count of them in use */
   uint16_t subgraph_count, variable_count;
+  uint32_t next_node;       /* of the main subgraph: where the last invoke ended, 0 after a failure */
 
   /* The node at work, for error texts; node -1 outside of any. */
   int32_t subgraph, node;
@@ -103,8 +104,13 @@ typedef struct {
 tw_status tw_engine_init(tw_engine *e, const uint8_t *model, uint32_t model_bytes, uint8_t *arena,
                          uint32_t arena_bytes);
 
+/* Run the operators [first, end) of the main subgraph; `first` is 0 or where the last call ended. */
+tw_status tw_engine_invoke_ops(tw_engine *e, uint32_t first, uint32_t end);
+
 /* Run the main subgraph once. */
-tw_status tw_engine_invoke(tw_engine *e);
+static inline tw_status tw_engine_invoke(tw_engine *e) {
+  return tw_engine_invoke_ops(e, 0, e->subgraphs[0].node_count);
+}
 
 /* Variable tensors and resource variables return to their zero points, as TFLM's Reset does;
  * a CALL_ONCE that has run stays run. */

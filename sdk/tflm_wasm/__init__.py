@@ -63,6 +63,7 @@ if TYPE_CHECKING:
         NoActiveModelError,
         NoModelError,
         NotAllocatedError,
+        NotProfilableError,
         OptionError,
         OracleCrashed,
         OracleError,
@@ -100,6 +101,7 @@ if TYPE_CHECKING:
     from tflm_wasm._limits import Limits
     from tflm_wasm._load import load
     from tflm_wasm._module import Module
+    from tflm_wasm._profile import OpTime, Profile
     from tflm_wasm._session import Session
     from tflm_wasm._tensor import Tensor
 
@@ -109,6 +111,8 @@ _HOMES: Final = {
     "Interpreter": "_interpreter",
     "Limits": "_limits",
     "Module": "_module",
+    "OpTime": "_profile",
+    "Profile": "_profile",
     "Session": "_session",
     "Tensor": "_tensor",
     "build": "_build",
@@ -162,6 +166,8 @@ __all__ = [
     "NoActiveModelError",
     "NoModelError",
     "NotAllocatedError",
+    "NotProfilableError",
+    "OpTime",
     "OptionError",
     "OracleCrashed",
     "OracleError",
@@ -173,6 +179,7 @@ __all__ = [
     "PortNotFoundError",
     "PortPermissionError",
     "ProbeNotFoundError",
+    "Profile",
     "ProfileError",
     "ResizeError",
     "RunnerFailedError",

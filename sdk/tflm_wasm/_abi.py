@@ -57,7 +57,7 @@ class Feature(IntFlag):
 
 
 ABI_MAJOR: Final = 1
-ABI_MINOR: Final = 0
+ABI_MINOR: Final = 1
 MAGIC: Final = b"TFLW"
 BLOCK_BYTES: Final = 4096
 ALIGNMENT_BYTES: Final = 16
@@ -99,6 +99,9 @@ FIELDS: Final = {
     "stack_size": Field(92, "<I", "static", "Bytes of the C stack, which lies in [4096, 4096 + stack_size) and grows down."),
     "window_ptr": Field(96, "<I", "static", "Start of a read-only range outside linear memory where the model may lie: flash, on a microcontroller. 0 on a computer."),
     "window_size": Field(100, "<I", "static", "Bytes of that range; 0 = there is none."),
+    "op_first": Field(104, "<I", "host", "First operator that invoke runs. Since 1.1."),
+    "op_end": Field(108, "<I", "host", "Operator that invoke stops before; while both are 0 it runs them all. Since 1.1."),
+    "op_code": Field(112, "<i", "module", "BuiltinOperator, in the TensorFlow Lite schema, of the operator that the last invoke ran last; -1 when it has none, or none was run. Since 1.1."),
 }
 
 # name -> (offset, bytes)
@@ -136,7 +139,7 @@ STATUS_DOC: Final = {
     Status.INPUT_SIZE: "input_size differs from what the model takes, or is over the profile's limit.",
     Status.OUTPUT_CAP: "The output buffer is too small; output_size holds the bytes needed.",
     Status.POINTER: "An address or a size points outside linear memory, into the control block, or is not aligned.",
-    Status.STATE: "Called out of order: no model has been initialised.",
+    Status.STATE: "Called out of order: no model has been initialised, or op_first and op_end are not the next operators.",
     Status.STACK: "The C stack overflowed into the control block; the instance must be discarded.",
     Status.LIMIT: "The model has more inputs, dimensions, subgraphs or nesting than the engine handles.",
     Status.RUNTIME: "An operator failed while running: a value in a tensor is out of range.",
@@ -200,6 +203,8 @@ RULES: Final = {
     "invoke.input_size": "invoke answers `input_size` when input_size is not the sum of the inputs' bytes.",
     "invoke.pointer": "invoke answers `pointer` when the input or the output buffer is not inside memory or lies in the block.",
     "invoke.output_cap": "invoke answers `output_cap` when output_cap is less than the outputs need (a negative one always is), with the bytes needed in output_size.",
+    "invoke.step_order": "invoke answers `state` when op_first and op_end are no range of operators, or one that does not begin at 0 or where the last invoke ended. From 1.1 on.",
+    "invoke.steps": "The operators run one at a time, each once, give the output of one invoke; op_count is at most 65,535. From 1.1 on.",
     "output.range": "[output_ptr, output_ptr + n) lies inside memory and above the block, without wrapping; n is output_size, or the first output's bytes while several outputs are at their descriptors' addresses; output_size is not negative.",
     "output.cap": "output_size is at most output_cap.",
     "output.size": "After a successful invoke, output_size is the sum of the outputs' bytes.",

@@ -11,7 +11,9 @@ from tflm_wasm._errors import ContractError, GuestStackOverflow
 from tflm_wasm._tensor import view_dtype
 
 # Fields that a call may change, besides the error text; init may change more.
-_WRITTEN_BY_CALLS: Final = frozenset(("output_size", "status", "error_op", "error_subgraph"))
+_WRITTEN_BY_CALLS: Final = frozenset(
+    ("output_size", "status", "error_op", "error_subgraph", "op_code")
+)
 _KEPT_BY_INIT: Final = tuple(
     name
     for name, info in _abi.FIELDS.items()

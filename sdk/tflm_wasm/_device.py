@@ -8,7 +8,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, TypeVar
 
-import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tflm_wasm import _abi, _files
@@ -27,7 +26,7 @@ from tflm_wasm._errors import (
     WrongDeviceError,
 )
 from tflm_wasm._link._client import Client, Restarted
-from tflm_wasm._link._defs import LAYOUTS, ErrorCode, Type
+from tflm_wasm._link._defs import ErrorCode, Type
 from tflm_wasm._link._messages import (
     Identity,
     LogRecord,
@@ -35,12 +34,13 @@ from tflm_wasm._link._messages import (
     Stats,
     device_counters,
     pack,
-    unpack,
 )
 from tflm_wasm._link._remote import RemoteModel
+from tflm_wasm._link._runs import invoke, profile
 from tflm_wasm._link._serial import SerialTransport
 from tflm_wasm._link._transport import Transport
 from tflm_wasm._link._upload import Progress, Upload
+from tflm_wasm._profile import Profile, check_version, operators
 from tflm_wasm._tensor import Tensor
 
 _TRIES: Final = 3  # of a call that a restart of the board cut off
@@ -173,44 +173,29 @@ class Device:
         self._invoke(self._deadline())
 
     def _invoke(self, deadline: float) -> None:
+        self.last_ticks = self._run_model(deadline, invoke)
+
+    def _run_model(self, deadline: float, once: Callable[[Client, RemoteModel, float], T]) -> T:
+        """Run the model by `once`, again where a restart of the board does no harm."""
         for _ in range(_TRIES):
             model = self._loaded(deadline)
             if self._doubt is not None and model.stateful:
                 raise DeviceStateError(self._doubt, port=self._live().port)
             self._doubt = "A call was cut off: it is unknown whether the model ran"
             try:
-                self._invoke_once(model, deadline)
+                result = once(self._client, model, deadline)
             except Restarted:
                 self._note_restart()
             except (LinkTimeoutError, PortLostError):
                 raise
             except TflmWasmError as error:
-                self._doubt = str(error) if isinstance(error, SandboxFault) else None
+                unknown = isinstance(error, (SandboxFault, LinkProtocolError))
+                self._doubt = str(error) if unknown else None
                 raise
             else:
                 self._doubt = None
-                return
+                return result
         raise self._keeps_restarting()
-
-    def _invoke_once(self, model: RemoteModel, deadline: float) -> None:
-        request = self._client.request
-        room = self._client.identity.max_payload - LAYOUTS["invoke_request"].struct.size
-        data = model.input_bytes.tobytes()
-        last = max(0, len(data) - 1) // room * room
-        for offset in range(0, last, room):
-            piece = pack("write_input_request", offset) + data[offset : offset + room]
-            request(Type.WRITE_INPUT, piece, deadline)
-        reply = request(Type.INVOKE, pack("invoke_request", last) + data[last:], deadline)
-        fields, output = unpack("invoke_reply", reply)
-        while len(output) < fields["output_size"]:
-            more = request(Type.READ_OUTPUT, pack("read_output_request", len(output)), deadline)
-            if not more:
-                break
-            output += more
-        if not fields["output_size"] == len(output) == len(model.output_bytes):
-            raise LinkProtocolError("The outputs have another size", port=self._live().port)
-        model.output_bytes[:] = np.frombuffer(output, np.uint8)
-        self.last_ticks = fields["ticks"]
 
     def run(self, *arrays: ArrayLike) -> tuple[NDArray[Any], ...]:
         """Copy the inputs in, run once, and return copies of the outputs.
@@ -223,12 +208,35 @@ class Device:
             TflmWasmError: As `invoke`.
         """
         deadline = self._deadline()
+        model = self._write(arrays, deadline)
+        self._invoke(deadline)
+        return tuple(tensor.view.copy() for tensor in model.outputs)
+
+    def profile(self, *arrays: ArrayLike) -> Profile:
+        """Run once, as `run`, and time each operator by itself; `outputs` then hold the outputs.
+
+        Each operator is run once, in a call of its own into the guest. What such a call costs is
+        measured and taken off.
+
+        Args:
+            arrays: One array for each input, of exactly its shape and dtype.
+
+        Raises:
+            NotProfilableError: The firmware or the module in it is too old; nothing was run.
+            InputError: An array does not fit; nothing was run.
+            TflmWasmError: As `invoke`.
+        """
+        deadline = self._deadline()
+        operators(self._write(arrays, deadline).block)
+        check_version(self._client.identity.abi, "The firmware of the board")
+        return self._run_model(deadline, profile)
+
+    def _write(self, arrays: tuple[ArrayLike, ...], deadline: float) -> RemoteModel:
         model = self._loaded(deadline)
         given = check_arrays(model.inputs, arrays)
         for tensor, array in zip(model.inputs, given, strict=True):
             tensor.view[...] = array
-        self._invoke(deadline)
-        return tuple(tensor.view.copy() for tensor in model.outputs)
+        return model
 
     def reset(self) -> None:
         """Return variable tensors and resource variables to their state after init.

@@ -33,6 +33,7 @@ TflmWasmError
 │   ├── GuestStackOverflow        its C stack ran into the control block
 │   ├── GuestMemoryGrown          it grew its memory during a call
 │   └── ContractError             it broke a rule of the ABI
+├── NotProfilableError            it can't run single operators, so they can't be timed
 ├── SessionClosedError            the session was closed
 ├── SessionDeadError              an earlier failure ended the session
 ├── InputError                    an array does not fit an input                  (ValueError)
@@ -339,6 +340,19 @@ class ContractError(GuestError):
     """The guest broke a rule of the ABI; `rule` is its name there, such as `output.range`."""
 
     rule: str
+
+
+class NotProfilableError(TflmWasmError):
+    """A module, or the firmware of a board, can't run single operators, so they can't be timed.
+
+    `abi` is the version of the ABI that it speaks, as (major, minor).
+    """
+
+    default_hint = (
+        "Build the module again: `tflm-wasm build MODEL`; for a board its firmware, too, and "
+        "`tflm-wasm flash` it."
+    )
+    abi: tuple[int, int]
 
 
 class SessionClosedError(TflmWasmError):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import time
+from statistics import median_low
 from types import TracebackType
 from typing import Any, NamedTuple
 
@@ -12,10 +14,11 @@ from tflm_wasm import _abi, _contract
 from tflm_wasm._arrays import check_arrays
 from tflm_wasm._block import Block, Descriptor
 from tflm_wasm._compile import compile_within
-from tflm_wasm._errors import GuestError, SessionClosedError, SessionDeadError
+from tflm_wasm._errors import GuestError, GuestStatusError, SessionClosedError, SessionDeadError
 from tflm_wasm._guest import Guest
 from tflm_wasm._limits import Limits
 from tflm_wasm._module import Module
+from tflm_wasm._profile import NS_HZ, Profile, collect, operators
 from tflm_wasm._status import call_error, init_error
 from tflm_wasm._tensor import Tensor, view_dtype
 
@@ -171,27 +174,96 @@ class Session:
             InputError: An array does not fit; nothing was run.
             TflmWasmError: As `invoke`.
         """
-        inputs, outputs = self.inputs, self.outputs
-        given = check_arrays(inputs, arrays)
-        for tensor, array in zip(inputs, given, strict=True):
-            tensor.view[...] = array
+        outputs = self.outputs
+        self._write(arrays)
         self.invoke()
         return tuple(tensor.view.copy() for tensor in outputs)
 
+    def profile(self, *arrays: ArrayLike) -> Profile:
+        """Run once, as `run`, and time each operator by itself; `outputs` then hold the outputs.
+
+        Each operator is a call of its own, run once. What such a call costs is measured beside each
+        and taken off. Single times scatter by some µs: see `Profile.median`.
+
+        Args:
+            arrays: One array for each input, of exactly its shape and dtype.
+
+        Raises:
+            NotProfilableError: The module speaks ABI 1.0; nothing was run.
+            InputError: An array does not fit; nothing was run.
+            TflmWasmError: As `invoke`. The state of a stateful model is then undefined until reset.
+        """
+        block = self._live().block
+        count = operators(block)
+        self._write(arrays)
+        if count == 0:
+            self.invoke()
+        timed: list[tuple[int, int]] = []
+        empty: list[int] = []
+        self._warm_up()
+        for first in range(count):
+            is_last = first + 1 == count
+            timed.append((self._step(first, first + 1, is_last=is_last), block["op_code"]))
+            empty.append(self._step(first + 1, first + 1, is_last=is_last))
+        return collect(timed, median_low(empty) if empty else 0, NS_HZ)
+
+    def _write(self, arrays: tuple[ArrayLike, ...]) -> None:
+        inputs = self.inputs
+        given = check_arrays(inputs, arrays)
+        for tensor, array in zip(inputs, given, strict=True):
+            tensor.view[...] = array
+
+    def _warm_up(self) -> None:
+        """Make a call that the module refuses, so that the first operator is not timed cold."""
+        try:
+            self._step(1, 0, is_last=False)
+        except GuestStatusError as error:
+            if error.status is not _abi.Status.STATE:
+                raise
+
+    def _step(self, first: int, end: int, *, is_last: bool) -> int:
+        """Run the operators [first, end); return nanoseconds."""
+        guest, block, *_ = self._live()
+        block["op_first"], block["op_end"] = first, end
+        started = time.perf_counter_ns()
+        try:
+            returned = guest.call("wasm_invoke")
+        except GuestError as error:
+            self._die(error)
+            raise
+        finally:
+            took = time.perf_counter_ns() - started
+            block["op_first"] = block["op_end"] = 0
+        self._settle(returned or 0, has_outputs=is_last)
+        return took
+
     def _call(self, name: str) -> None:
         """Call into the guest and check what it left: the path of every invoke."""
-        guest, block, fixture, *_ = self._live()
+        guest, *_ = self._live()
         try:
-            status = _contract.check_status(block, guest.call(name) or 0)
-            if status is _abi.Status.OK and name == "wasm_invoke":
+            returned = guest.call(name)
+        except GuestError as error:
+            self._die(error)
+            raise
+        self._settle(returned or 0, has_outputs=name == "wasm_invoke")
+
+    def _settle(self, returned: int, *, has_outputs: bool) -> None:
+        """Check what a call left."""
+        _, block, fixture, *_ = self._live()
+        try:
+            status = _contract.check_status(block, returned)
+            if status is _abi.Status.OK and has_outputs:
                 fixture.check_output(block)
             fixture.check(block)
         except GuestError as error:
-            # A copy, because the original refers to this frame and so to the guest's memory.
-            self._instance, self._death = None, copy.copy(error)
+            self._die(error)
             raise
         if status is not _abi.Status.OK:
             raise call_error(status, block)
+
+    def _die(self, error: GuestError) -> None:
+        # A copy, because the original refers to frames and so to the guest's memory.
+        self._instance, self._death = None, copy.copy(error)
 
     def _live(self) -> _Instance:
         if self._instance is not None:

@@ -73,6 +73,12 @@ class Run:
         (want,) = self.session.run(*frame)
         assert got.tobytes() == want.tobytes(), "a wrong answer"
 
+    def check_profile(self, device: Device, frame: tuple[np.ndarray, ...]) -> None:
+        profile = device.profile(*frame)
+        (want,) = self.session.run(*frame)
+        assert device.outputs[0].view.tobytes() == want.tobytes(), "a wrong answer"
+        assert {op.ticks for op in profile.ops} == {1000}, "an operator was not run once"
+
     def start_over(self, device: Device) -> None:
         device.reset()
         self.session.reset()
@@ -100,12 +106,14 @@ class Run:
         self.call("reset", lambda: self.start_over(device))
         in_step = self.outcomes["reset"] > 0
         for _ in range(self.rng.randint(1, 6)):
-            action = self.rng.choice(("run", "run", "run", "stats", "upload"))
+            action = self.rng.choice(("run", "run", "run", "profile", "stats", "upload"))
             if action == "stats":
                 self.call("stats", device.stats)
             elif action == "upload":
                 in_step = self.call("upload", lambda: device.upload(zoo_model(self.name)))
                 self.session.reset()
+            elif in_step and action == "profile":
+                in_step = self.call("profile", lambda: self.check_profile(device, self.frame()))
             elif in_step:
                 in_step = self.call("run", lambda: self.check_answer(device, self.frame()))
             if not in_step:

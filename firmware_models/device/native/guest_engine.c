@@ -5,7 +5,7 @@
 
 #include "tw_kernel.h"
 
-enum { TICKS_PER_OP = 1000, CANARY = 0xC5A5 };
+enum { TICKS_PER_CALL = 10, TICKS_PER_OP = 1000, CANARY = 0xC5A5 };
 
 static tw_control_block *block(guest_engine *g) { return (void *)g->memory; }
 
@@ -26,8 +26,8 @@ static tw_guest_result finish(guest_engine *g, tw_status status) {
   b->error_op = g->engine.error_node;
   b->error_subgraph = g->engine.error_subgraph;
   b->status = status;
-  uint64_t ticks = (uint64_t)b->op_count * TICKS_PER_OP;
-  return (tw_guest_result){.status = status, .ticks = ticks, .arena_bytes = g->arena_bytes};
+  return (tw_guest_result){
+      .status = status, .ticks = TICKS_PER_CALL, .arena_bytes = g->arena_bytes};
 }
 
 static uint32_t describe(guest_engine *g, tw_descriptor *d, const tw_tensor *t, int32_t index) {
@@ -99,7 +99,16 @@ static tw_guest_result invoke(void *context) {
   guest_engine *g = context;
   tw_guest_result result;
   if (fault_is_due(g, &result)) return result;
-  return finish(g, tw_engine_invoke(&g->engine));
+  tw_control_block *b = block(g);
+  const tw_subgraph *s = &g->engine.subgraphs[0];
+  bool whole = b->op_first == 0 && b->op_end == 0;
+  uint32_t first = b->op_first, end = whole ? s->node_count : b->op_end;
+  tw_status status = tw_engine_invoke_ops(&g->engine, first, end);
+  bool ran = status == TW_OK && end > first;
+  b->op_code = ran ? s->nodes[end - 1].op->code : -1;
+  result = finish(g, status);
+  result.ticks = TICKS_PER_CALL + (ran ? (uint64_t)(end - first) * TICKS_PER_OP : 0);
+  return result;
 }
 
 static tw_guest_result reset(void *context) {

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 _PAGE_LOG2 = 16
 _ZERO_BEFORE_INIT = (
     *("status", "arena_ptr", "arena_used", "arena_needed"),
-    *("input_count", "output_count", "op_count"),
+    *("input_count", "output_count", "op_count", "op_first", "op_end", "op_code"),
 )
 
 
@@ -121,6 +121,8 @@ def _run_scenarios(bench: Bench) -> None:
         runs.small_output_caps,
         runs.moved_input,
         runs.moved_output,
+        runs.operators_in_order,
+        runs.operators_in_steps,
     ):
         _attempt(run_scenario)
 

@@ -20,6 +20,9 @@ from tflm_wasm._check.sandbox import INVOKE, RESET, START, Sandbox
 
 _GUARD_BYTES: Final = 64
 _RANDOM_INPUTS: Final = 3
+_MOST_OPS: Final = 0xFFFF
+_MOST_STEPS: Final = 64  # a module of more operators runs several in one
+_STEPS_SINCE: Final = 1  # the minor version
 _JUNK: Final = b"\xa5"
 
 
@@ -184,6 +187,74 @@ class Runs:
         found = [run_moved_output(sandbox, data) for data in self.inputs]
         same = found == self.expected
         self.bench.ledger.hold("output.packed", ok=same, detail="other bytes in a moved output")
+
+    # --- single operators ---
+
+    def operators_in_order(self) -> None:
+        """Invoke runs operators from the first on, and none that there are not."""
+        rule, last = "invoke.step_order", ADDRESSES - 1
+        sandbox = self.bench.loaded()
+        if self._knows_no_steps(rule, sandbox):
+            return
+        count = sandbox.block()["op_count"]
+        bad = [(0, count + 1), (1, 0), (1, 1), (last, last), (count + 1, count + 2), (0, last)]
+        self._refuses(rule, sandbox, bad, "a new instance")
+        sandbox.set_fields(op_first=0, op_end=0)
+        self._same(rule, sandbox, "after operators that were refused")
+        if count > 1:
+            sandbox = self.bench.loaded()
+            self._step(sandbox, 0, 1)
+            self._refuses(rule, sandbox, [(2, 2), (1, 1)], "operator 0")
+            self._step(sandbox, 0, 1)
+            sandbox.call(RESET)
+            self._refuses(rule, sandbox, [(1, 1), (1, 2)], "a reset")
+
+    def operators_in_steps(self) -> None:
+        """The operators one by one are a whole invoke."""
+        rule = "invoke.steps"
+        sandbox = self.bench.loaded()
+        if self._knows_no_steps(rule, sandbox):
+            return
+        count = sandbox.block()["op_count"]
+        detail = f"op_count is {count:,}"
+        self.bench.ledger.hold(rule, ok=count <= _MOST_OPS, detail=detail)
+        found = [self._in_steps(sandbox, data, count) for data in self.inputs]
+        same = found == self.expected
+        self.bench.ledger.hold(rule, ok=same, detail="other outputs than those of one invoke")
+
+    def _knows_no_steps(self, rule: str, sandbox: Sandbox) -> bool:
+        old = sandbox.block()["abi_minor"] < _STEPS_SINCE
+        if old:
+            self.bench.ledger.note(rule, ok=True)
+        return old
+
+    def _refuses(
+        self, rule: str, sandbox: Sandbox, ranges: list[tuple[int, int]], when: str
+    ) -> None:
+        for first, end in ranges:
+            status = self._step(sandbox, first, end)
+            what = f"operators {first} to {end} after {when}"
+            self.bench.expect(rule, status, Status.STATE, what)
+
+    def _step(self, sandbox: Sandbox, first: int, end: int) -> int:
+        sandbox.set_fields(op_first=first, op_end=end)
+        return sandbox.call(INVOKE)
+
+    def _in_steps(self, sandbox: Sandbox, data: bytes, count: int) -> Answer:
+        """As `run`, some operators at a time; only the last step leaves outputs."""
+        put_input(sandbox, data)
+        size = max(1, -(-count // _MOST_STEPS))
+        status: int = Status.OK
+        for first in range(0, max(count, 1), size):
+            end = min(first + size, count)
+            status = self._step(sandbox, first, end)
+            if status != Status.OK:
+                break
+            written = sandbox.block()["output_size"]
+            right = written == (self.bytes_out if end == count else 0)
+            detail = f"output_size is {written} after operators {first} to {end} of {count}"
+            self.bench.ledger.hold("invoke.steps", ok=right, detail=detail)
+        return answer(sandbox, status)
 
     def _host_buffer(self, sandbox: Sandbox, rule: str, size: int) -> int | None:
         """Return the address of a buffer behind the arena, or None: nothing to move it to."""

@@ -38,7 +38,10 @@ INVOKE: Final = "wasm_invoke"
 RESET: Final = "tflm_wasm_reset"
 START: Final = "_start"
 # What a call may write in the block; `features` only in its `stateful` bit.
-_RUN_WRITES: Final = ("output_size", "status", "error_op", "error_subgraph", "error_text")
+_RUN_WRITES: Final = (
+    *("output_size", "status", "error_op", "error_subgraph", "op_code"),
+    "error_text",
+)
 _INIT_WRITES: Final = (
     *(name for name, field in FIELDS.items() if field.written_by == "module"),
     *("input_size", "features", "model_ptr", "model_size", "scratch_size"),

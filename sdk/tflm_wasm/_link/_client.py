@@ -58,6 +58,11 @@ class Client:
         self._counters = dict.fromkeys(("requests", "sent", "timeouts", "stale", "lost_logs"), 0)
 
     @property
+    def port(self) -> str:
+        """Name of the port."""
+        return self._transport.port
+
+    @property
     def boot_log(self) -> str:
         """Text that the board sent outside of frames."""
         return self._decoder.boot_log

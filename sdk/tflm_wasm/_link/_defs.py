@@ -31,6 +31,7 @@ class Type(IntEnum):
     INVOKE = 34
     READ_OUTPUT = 35
     RESET = 36
+    PROFILE = 37
     LOG = 112
     ERROR = 255
 
@@ -93,7 +94,7 @@ ERROR_DOC: Final = {
     ErrorCode.VERSION: "The frame has another version of this protocol; detail: the device's.",
     ErrorCode.SESSION: "No session is open: the device has restarted.",
     ErrorCode.SEQUENCE: "Neither the next `seq` nor the last one again; detail: the next.",
-    ErrorCode.TYPE: "There is no such request.",
+    ErrorCode.TYPE: "There is no such request, or the module in the firmware is too old for it.",
     ErrorCode.LENGTH: "The payload has the wrong size for its request.",
     ErrorCode.RANGE: "Bytes outside the block, the inputs or the outputs.",
     ErrorCode.OFFSET: "Not the next piece, or not a multiple of `write_unit`; detail: the offset expected.",
@@ -149,7 +150,10 @@ LAYOUTS: Final = {
     "invoke_request": Layout(struct.Struct("<I"), ("offset",)),
     "invoke_reply": Layout(struct.Struct("<QI"), ("ticks", "output_size",)),
     "read_output_request": Layout(struct.Struct("<I"), ("offset",)),
+    "profile_request": Layout(struct.Struct("<I"), ("op_first",)),
+    "profile_reply": Layout(struct.Struct("<IQ"), ("op_count", "overhead",)),
     "log_event": Layout(struct.Struct("<B"), ("level",)),
     "error_event": Layout(struct.Struct("<BBBBiIIii"), ("code", "kind", "request", "reserved", "detail", "needed", "available", "op", "subgraph",)),
     "slot_record": Layout(struct.Struct("<BBHIII32s"), ("state", "active", "reserved", "generation", "size", "received", "digest",)),
+    "operator_record": Layout(struct.Struct("<Qi"), ("ticks", "code",)),
 }

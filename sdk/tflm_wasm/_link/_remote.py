@@ -17,6 +17,9 @@ _ADDRESSES = 1 << 32  # outputs may lie in the flash window, far above the RAM
 class RemoteModel:
     """What a board's control block says about the model.
 
+    Attributes:
+        block: The control block as init left it; zeros behind the last descriptor.
+
     Args:
         block: The block after init, up to the end of the last descriptor at least.
         digest: SHA-256 of the model, or "" when it is inside the firmware.
@@ -26,10 +29,10 @@ class RemoteModel:
     """
 
     def __init__(self, block: bytes, digest: str) -> None:
-        self._block = Block.of_bytes(block.ljust(_abi.BLOCK_BYTES, b"\0"))
-        inputs, outputs = _contract.descriptors(self._block, _ADDRESSES)
-        self.input_bytes = np.zeros(self._block["input_size"], np.uint8)
-        self.output_bytes = np.zeros(self._block["output_cap"], np.uint8)
+        self.block = Block.of_bytes(block.ljust(_abi.BLOCK_BYTES, b"\0"))
+        inputs, outputs = _contract.descriptors(self.block, _ADDRESSES)
+        self.input_bytes = np.zeros(self.block["input_size"], np.uint8)
+        self.output_bytes = np.zeros(self.block["output_cap"], np.uint8)
         self.inputs = _tensors(inputs, self.input_bytes, writable=True)
         self.outputs = _tensors(outputs, self.output_bytes, writable=False)
         first, last = (_abi.FIELDS[name].offset for name in ("features", "error_op"))
@@ -39,17 +42,17 @@ class RemoteModel:
     @property
     def arena_used(self) -> int:
         """Bytes of the tensor arena in use."""
-        return self._block["arena_used"]
+        return self.block["arena_used"]
 
     @property
     def arena_needed(self) -> int:
         """Smallest arena that holds the model, in bytes."""
-        return self._block["arena_needed"]
+        return self.block["arena_needed"]
 
     @property
     def stateful(self) -> bool:
         """Whether an invoke depends on earlier ones."""
-        return _abi.Feature.STATEFUL in self._block.features
+        return _abi.Feature.STATEFUL in self.block.features
 
 
 def _tensors(
