@@ -17,12 +17,12 @@ ENGINE_SOURCES := $(shell find abi/tflm_wasm_abi.h firmware_models/engine -type 
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 WORKERS ?= 2
 
-.PHONY: help run test lint format types unit fuzz compiler venv picture ci clean
+.PHONY: help run test lint format types unit fuzz compiler qemu venv picture ci clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
 
-run: $(STAMP) $(ENGINE) ## hear a wake word inside a WebAssembly module, byte-equal to TFLM
+run: $(STAMP) $(ENGINE) qemu ## hear a wake word in a WebAssembly module and on an emulated board
 	@$(BIN)/python -m tflm_wasm.wakeword
 
 test: lint types unit ## every check: ruff, mypy, pytest
@@ -49,6 +49,11 @@ compiler: # the sanitised native build of the engine needs a C compiler; without
 	@command -v gcc >/dev/null || command -v clang >/dev/null || \
 		{ $(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q gcc libc6-dev; } || \
 		echo "no C compiler: the sanitiser tests will skip; to run them: apt-get install gcc" >&2
+
+qemu: # emulated boards; without it `make run` says so, and the tests on them skip
+	@command -v qemu-system-arm >/dev/null && command -v qemu-system-riscv32 >/dev/null || \
+		{ $(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q qemu-system-arm qemu-system-misc; } || \
+		echo "no QEMU: nothing will run on a board; to have it: apt-get install qemu-system-arm qemu-system-misc" >&2
 
 venv: $(STAMP) $(ENGINE) ## make .venv and install the package into it, editable
 

@@ -25,7 +25,18 @@ from pymicro_wakeword import MicroWakeWordFeatures
 from rich.console import Console
 
 import tflm_wasm
-from tflm_wasm._errors import FileError, OracleCrashed, OracleMissing
+from tests.support.firmware import needs_qemu, needs_tools
+from tflm_wasm import OpTime, Profile
+from tflm_wasm._errors import (
+    EmulatorEnded,
+    EmulatorMissing,
+    FileError,
+    OracleCrashed,
+    OracleMissing,
+)
+from tflm_wasm._link._serial import SerialTransport
+from tflm_wasm.aot import Report
+from tflm_wasm.emulator import Emulator
 from tflm_wasm.wakeword import (
     BUILTIN,
     Clip,
@@ -39,7 +50,9 @@ from tflm_wasm.wakeword import (
     read_clips,
     read_wav,
 )
+from tflm_wasm.wakeword import _board as board
 from tflm_wasm.wakeword import _demo as demo
+from tflm_wasm.wakeword._board import BoardRun, OnFrame, run_on_board
 from tflm_wasm.wakeword._compare import ORACLES, REFERENCE, Comparison, compare, difference
 from tflm_wasm.wakeword._plot import Plot, columns, loudness
 
@@ -234,7 +247,7 @@ def flat(text: str) -> str:
 
 def shown(folder: Path = SPEECH, **arguments: Any) -> tuple[list[str], str]:
     console = Console(file=io.StringIO(), width=100)
-    problems = demo.run(console, folder, **arguments)
+    problems = demo.run(console, folder, **{"run_on_board": None, **arguments})
     assert isinstance(console.file, io.StringIO)
     return problems, flat(console.file.getvalue())
 
@@ -305,7 +318,7 @@ def test_a_missing_oracle_is_said_and_claims_no_equality() -> None:
 
 def test_a_missed_phrase_and_a_wrong_detection_fail_the_command(tmp_path: Path) -> None:
     folder = relabelled(tmp_path / "speech", {"alexa.wav": "okay_nabu"})
-    command = [sys.executable, "-m", "tflm_wasm.wakeword", "--speech", str(folder)]
+    command = [sys.executable, "-m", "tflm_wasm.wakeword", "--no-board", "--speech", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False)
     assert done.returncode == 1, done.stderr
     assert "FAILED" in done.stdout
@@ -320,6 +333,122 @@ def test_the_command_says_in_one_sentence_that_the_speech_is_missing(tmp_path: P
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert "holds no speech.json" in done.stderr
+
+
+# The same on a board
+
+
+def on_a_board(hearings: Sequence[Hearing], on_frame: OnFrame) -> BoardRun:
+    """A board that gives the host's bytes."""
+    frames = sum(len(hearing.frames) for hearing in hearings)
+    on_frame(frames, frames)
+    profile = Profile((OpTime(0, "VAR_HANDLE", 10), OpTime(1, "CONV_2D", 30)), 1000, 1)
+    report = Report({"engine": 5000, "model": 700}, {"arena": 4000, "gaps": 0})
+    return BoardRun("a board", frames, (), np.full(frames, 321_000), profile, 2.0, report)
+
+
+def another_byte(hearings: Sequence[Hearing], on_frame: OnFrame) -> BoardRun:
+    theirs = hearings[0].outputs.copy()
+    theirs[57] ^= 1
+    found = difference(hearings[0], theirs)
+    assert found is not None
+    return replace(on_a_board(hearings, on_frame), differences=(found,))
+
+
+def no_emulator(hearings: Sequence[Hearing], _: OnFrame) -> BoardRun:
+    program = "qemu-system-arm"
+    raise EmulatorMissing(f"{program} is not installed", board=hearings[0].word.name)
+
+
+def broken_board(hearings: Sequence[Hearing], on_frame: OnFrame) -> BoardRun:
+    if hearings[0].word.name == "alexa":
+        raise EmulatorEnded("The emulator ended with exit status 1", board="x")
+    return on_a_board(hearings, on_frame)
+
+
+def test_the_board_part_shows_time_memory_and_the_slowest_operators() -> None:
+    problems, text = shown(compare=all_equal, run_on_board=on_a_board)
+    assert problems == []
+    assert "3,028 of 3,028 frames on the board byte-equal to the host" in text
+    assert "757 (all) 321,000 5,700 4,000" in text
+    assert "engine 5,000 arena 4,000" in text
+    assert "1 CONV_2D 60 75%" in text
+
+
+def test_one_bit_of_one_frame_on_the_board_fails_the_demo() -> None:
+    problems, text = shown(compare=all_equal, run_on_board=another_byte)
+    assert len(problems) == len(BUILTIN)
+    assert "okay_nabu on the board differs from okay_nabu.wav: 1 of" in problems[0]
+    assert "FAILED" in text
+
+
+def test_without_an_emulator_the_demo_says_so_and_how_to_get_it() -> None:
+    problems, text = shown(compare=all_equal, run_on_board=no_emulator)
+    assert problems == []
+    assert "PASSED, as far as it could be checked" in text
+    assert "not run on a board: qemu-system-arm is not installed" in text
+    assert "apt-get install qemu-system-arm" in text
+    assert "byte-equal to TFLM" in text
+
+
+def test_a_board_that_fails_fails_the_demo() -> None:
+    problems, text = shown(compare=all_equal, run_on_board=broken_board)
+    assert len(problems) == 1
+    assert "alexa failed on the board: The emulator ended with exit status 1" in problems[0]
+    assert "FAILED" in text
+
+
+def shortened(hearing: Hearing, frames: int) -> Hearing:
+    return replace(hearing, frames=hearing.frames[:frames], outputs=hearing.outputs[:frames])
+
+
+@needs_tools
+@needs_qemu
+def test_the_frames_of_a_wake_word_have_the_hosts_bytes_on_an_emulated_board(
+    heard: list[Hearing],
+) -> None:
+    short = [shortened(heard[0], 40), shortened(heard[1], 20)]
+    seen: list[tuple[int, int]] = []
+    run = run_on_board(short, lambda done, total: seen.append((done, total)))
+    assert run.differences == ()
+    assert run.frames == 60
+    assert seen == [(number, 60) for number in range(1, 61)]
+    assert 100_000 < np.median(run.instructions) < 1_000_000
+    total = run.profile.total * run.instructions_per_tick
+    assert total == pytest.approx(np.median(run.instructions), rel=0.05)
+    assert run.report.ram["model"] == 0
+
+    outputs = short[1].outputs.copy()
+    outputs[7] ^= 1
+    run = run_on_board([short[0], replace(short[1], outputs=outputs)])
+    assert [(item.clip, item.first_frame) for item in run.differences] == [(NAMES[1], 7)]
+
+
+@needs_tools
+@needs_qemu
+def test_nothing_is_left_running_when_the_board_part_is_broken_off(
+    clips: list[Clip], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    word = WakeWord.builtin("hey_jarvis")
+    with tflm_wasm.build(word.model).open() as session:
+        hearing = listen(session, word, clips[0])
+    emulators: list[Emulator] = []
+    lines: list[SerialTransport] = []
+
+    class Noted(Emulator):
+        def connect(self, *, baudrate: int = 115_200) -> SerialTransport:
+            emulators.append(self)
+            lines.append(super().connect(baudrate=baudrate))
+            return lines[-1]
+
+    def stop(done: int, total: int) -> None:
+        raise KeyboardInterrupt(f"{done} of {total}")
+
+    monkeypatch.setattr(board, "Emulator", Noted)
+    with pytest.raises(KeyboardInterrupt):
+        run_on_board([shortened(hearing, 5)], stop)
+    assert not emulators[0].alive
+    assert not lines[0]._serial.is_open
 
 
 @pytest.mark.oracle

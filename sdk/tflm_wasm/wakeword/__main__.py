@@ -15,16 +15,20 @@ from tflm_wasm._errors import TflmWasmError
 @click.command()
 @click.option("--speech", type=click.Path(path_type=Path), help="Folder with speech.json.")
 @click.option("--svg", type=click.Path(path_type=Path), help="Also save the output as a picture.")
-def main(speech: Path | None, svg: Path | None) -> None:
+@click.option("--board/--no-board", default=True, help="Also run on an emulated board.")
+def main(speech: Path | None, svg: Path | None, *, board: bool) -> None:
     """Wake-word models listen to speech inside the sandbox and are compared with TFLM.
 
-    Exits with 1 when a phrase is missed, another one is detected, or a frame differs from TFLM.
+    Then the same frames run on an emulated board. Exits with 1 when a phrase is missed, another one
+    is detected, or a frame differs from TFLM or between host and board.
     """
     from tflm_wasm.wakeword import _demo
+    from tflm_wasm.wakeword._board import run_on_board
 
     console = Console(record=svg is not None, width=80 if svg else None)
     try:
-        problems = _demo.run(console, speech or _demo.SPEECH)
+        on_board = run_on_board if board else None
+        problems = _demo.run(console, speech or _demo.SPEECH, run_on_board=on_board)
     except ModuleNotFoundError as error:
         sys.exit(f'{error.name} is missing: pip install "tflm-wasm[demo]"')
     except TflmWasmError as error:

@@ -15,7 +15,15 @@ from rich.table import Table
 from rich.text import Text
 
 import tflm_wasm
-from tflm_wasm._errors import OracleMissing
+from tflm_wasm._errors import OracleMissing, TflmWasmError
+from tflm_wasm.wakeword._board import run_on_board
+from tflm_wasm.wakeword._board_view import (
+    RunOnBoard,
+    Runs,
+    board_problems,
+    board_runs,
+    show_board,
+)
 from tflm_wasm.wakeword._compare import ORACLES, REFERENCE, Comparison, compare
 from tflm_wasm.wakeword._detector import BUILTIN, WakeWord
 from tflm_wasm.wakeword._listen import Clip, Hearing, listen, read_clips
@@ -28,8 +36,16 @@ PLOTTED = "okay_nabu"
 SHORT = {REFERENCE: "TFLM", "tflite_runtime": "tflite-\nruntime"}
 
 
-def run(console: Console, folder: Path = SPEECH, *, compare: Compare = compare) -> list[str]:
+def run(
+    console: Console,
+    folder: Path = SPEECH,
+    *,
+    compare: Compare = compare,
+    run_on_board: RunOnBoard | None = run_on_board,
+) -> list[str]:
     """Run every model over every clip, show it on `console`, and return what went wrong.
+
+    First on the host, beside the oracles, then on an emulated board, unless `run_on_board` is None.
 
     Raises:
         TflmWasmError: A clip can't be read, or a module can't be built or run.
@@ -44,7 +60,13 @@ def run(console: Console, folder: Path = SPEECH, *, compare: Compare = compare) 
     _print_notes(console, comparisons)
     problems = [text for heard in hearings.values() for text in wrong_detections(heard)]
     problems += [text for name in BUILTIN for text in inequalities(name, comparisons[name])]
-    console.print(_verdict(problems, hearings, comparisons))
+    runs: Runs = {}
+    if run_on_board is not None:
+        console.rule("[bold]The same frames on an emulated microcontroller board[/]")
+        runs = board_runs(hearings, run_on_board)
+        show_board(console, runs)
+    problems += board_problems(runs)
+    console.print(_verdict(problems, hearings, comparisons, runs))
     return problems
 
 
@@ -201,6 +223,7 @@ def _verdict(
     problems: Sequence[str],
     hearings: dict[str, list[Hearing]],
     comparisons: dict[str, list[Comparison]],
+    runs: Runs,
 ) -> Panel:
     if problems:
         lines = "\n".join(f"✗ {problem}" for problem in problems)
@@ -209,10 +232,17 @@ def _verdict(
     phrases = sum(hearing.expected for heard in hearings.values() for hearing in heard)
     lines = f"✓ {phrases} of {phrases} phrases detected, and nothing where nothing is said"
     compared = [item for row in comparisons.values() for item in row if item.oracle == REFERENCE]
-    if any(item.error for item in compared):
-        lines += f"\n? not compared with TFLM: {REFERENCE} is not installed here"
-        return Panel(
-            Text(lines), title="PASSED, as far as it could be checked", border_style="yellow"
-        )
-    lines += f"\n✓ {frames:,} of {frames:,} frames byte-equal to TFLM"
+    no_tflm = any(item.error for item in compared)
+    lines += (
+        f"\n? not compared with TFLM: {REFERENCE} is not installed here"
+        if no_tflm
+        else f"\n✓ {frames:,} of {frames:,} frames byte-equal to TFLM"
+    )
+    if isinstance(runs, TflmWasmError):
+        lines += f"\n? not run on a board: {runs}. {runs.hint}"
+    elif runs:
+        lines += f"\n✓ {frames:,} of {frames:,} frames on the board byte-equal to the host"
+    if no_tflm or isinstance(runs, TflmWasmError):
+        title = "PASSED, as far as it could be checked"
+        return Panel(Text(lines), title=title, border_style="yellow")
     return Panel(Text(lines), title="PASSED", border_style="bold green")

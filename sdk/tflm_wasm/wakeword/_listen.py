@@ -23,7 +23,9 @@ from tflm_wasm.wakeword._features import (
 )
 
 if TYPE_CHECKING:
-    from tflm_wasm import Session
+    from collections.abc import Callable
+
+    from tflm_wasm import Device, Session
 
 
 @dataclass(frozen=True)
@@ -112,9 +114,12 @@ def listen(session: Session, word: WakeWord, clip: Clip) -> Hearing:
 
 
 def run_frames(
-    session: Session, frames: NDArray[Any]
+    session: Session | Device, frames: NDArray[Any], after: Callable[[], None] | None = None
 ) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    """Return the output bytes, uint8 [n, bytes], and the µs of each frame."""
+    """Return the output bytes, uint8 [n, bytes], and the µs of each frame.
+
+    `after` is called after each frame.
+    """
     source, target = session.inputs[0].view, session.outputs[0].view
     outputs = np.empty((len(frames), target.nbytes), dtype=np.uint8)
     frame_us = np.empty(len(frames))
@@ -125,6 +130,8 @@ def run_frames(
         got = target.copy()
         frame_us[index] = (time.perf_counter_ns() - start) / 1000
         outputs[index] = got.reshape(-1).view(np.uint8)
+        if after is not None:
+            after()
     return outputs, frame_us
 
 
