@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -140,6 +142,15 @@ def test_the_median_of_profiles_is_taken_operator_by_operator():
     assert found.slowest() == (found.ops[2], found.ops[0], found.ops[1])
     assert found.slowest(1) == (found.ops[2],)
     assert found.total == 14
+
+
+@pytest.mark.parametrize(("tick_hz", "unit"), [(1000, 1000.0), (0, 1.0)])  # µs a tick
+def test_a_trace_has_the_operators_one_behind_the_other(tick_hz, unit):
+    found = replace(of_ticks(5, 1), ops=(OpTime(0, "CONV_2D", 5), OpTime(1, "", 1)))
+    first, second = replace(found, tick_hz=tick_hz).to_chrome_trace()["traceEvents"]
+    assert (first["name"], first["ts"], first["dur"]) == ("CONV_2D", 0, 5 * unit)
+    assert (second["name"], second["ts"], second["dur"]) == ("op 1", 5 * unit, unit)
+    assert first["ph"] == second["ph"] == "X"
 
 
 def test_a_profile_is_json_ready():

@@ -13,11 +13,13 @@ from typing import Any, Final, Protocol, TypeAlias
 import numpy as np
 
 from tflm_wasm import oracles as _oracles
+from tflm_wasm._device import Device
 from tflm_wasm._doctor import provenance
 from tflm_wasm._errors import NoModelError, OracleError
 from tflm_wasm._inputs import Frame
 from tflm_wasm._load import as_module
 from tflm_wasm._module import Module
+from tflm_wasm._profile import Profile
 from tflm_wasm._session import Session
 from tflm_wasm._verify import Progress
 from tflm_wasm._verify_inputs import make
@@ -76,6 +78,32 @@ class BenchReport:
     def to_dict(self) -> dict[str, Any]:
         """Return the report as JSON-ready values."""
         return {**vars(self), "timings": [vars(one) for one in self.timings]}
+
+
+def profile_runs(
+    target: Session | Device, *, runs: int, seed: int = 0, progress: Progress | None = None
+) -> Profile:
+    """Return the median time of each operator of a model that is open, on random inputs.
+
+    Args:
+        target: Where the model runs; one with a state is reset before and after.
+        runs: How many runs.
+        seed: Seed of the inputs.
+        progress: Called with what is running, runs done and runs in all.
+
+    Raises:
+        TflmWasmError: As `Session.profile`.
+    """
+    if target.stateful:
+        target.reset()
+    found = []
+    for number in range(runs):
+        found.append(target.profile(*make(target.inputs, 8 + number, seed).frame))
+        if progress is not None:
+            progress("operators", number + 1, runs)
+    if target.stateful:
+        target.reset()
+    return Profile.median(found)
 
 
 class _Runner(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from tflm_wasm import _abi, _files
 from tflm_wasm._arrays import check_arrays
-from tflm_wasm._block import Block
 from tflm_wasm._errors import (
     DeviceRefusedError,
     DeviceStateError,
@@ -26,7 +26,7 @@ from tflm_wasm._errors import (
     WrongDeviceError,
 )
 from tflm_wasm._link._client import Client, Restarted
-from tflm_wasm._link._defs import ErrorCode, Type
+from tflm_wasm._link._defs import SLOT_COUNT, ErrorCode, Type
 from tflm_wasm._link._messages import (
     Identity,
     LogRecord,
@@ -35,7 +35,7 @@ from tflm_wasm._link._messages import (
     device_counters,
     pack,
 )
-from tflm_wasm._link._remote import RemoteModel
+from tflm_wasm._link._remote import RemoteModel, read_model
 from tflm_wasm._link._runs import invoke, profile
 from tflm_wasm._link._serial import SerialTransport
 from tflm_wasm._link._transport import Transport
@@ -88,6 +88,7 @@ class Device:
         self._model: RemoteModel | None = None
         self._restarts = 0  # that were noticed
         self._loaded_at = 0  # restarts when `_model` was read
+        self._uploaded: dict[str, bytes] = {}  # models by digest: they know their tensors' names
         self._doubt: str | None = None  # why the state of a stateful model can't be relied on
         self.last_ticks = 0
         try:
@@ -133,6 +134,9 @@ class Device:
     @property
     def inputs(self) -> tuple[Tensor, ...]:
         """The model's inputs, in the model's order; `invoke` sends what their views hold.
+
+        Shapes, types and quantization are the board's. It has no names: those of a model that was
+        uploaded here are its file's, else they are `tensor_<index>`.
 
         Raises:
             NoActiveModelError: No model runs on the board.
@@ -279,6 +283,8 @@ class Device:
         self._live()
         limit = _abi.PROFILES["extended"]["model_bytes"] + 1
         data = model if isinstance(model, bytes) else _files.read_up_to(Path(model), limit)
+        digest = hashlib.sha256(data).hexdigest()
+        self._uploaded = dict([*self._uploaded.items(), (digest, data)][-SLOT_COUNT:])
         for last in (False, True):
             slot = Upload(self._client, data, self._timeout_s, progress).run()
             try:
@@ -373,7 +379,7 @@ class Device:
         until = self._deadline() if deadline is None else deadline
         while self._model is None or self._loaded_at != self._restarts:
             restarts = self._restarts
-            found = self._describe(until)
+            found = self._ask_for_model(until)
             if restarts != self._restarts:
                 continue
             old, self._loaded_at = self._model, restarts
@@ -384,18 +390,11 @@ class Device:
                 raise DeviceStateError("The board has restarted with another model", port=port)
         return self._model
 
-    def _describe(self, deadline: float) -> RemoteModel:
-        """Ask for the control block, in pieces, and for the digest of the model."""
-        block, end = b"", _abi.REGIONS["descriptors"][0]
-        most = self._client.identity.max_payload
-        while len(block) < end:
-            piece = pack("block_request", len(block), min(end - len(block), most))
-            block += self._ask(Type.BLOCK, piece, deadline)
-            if len(block) == _abi.REGIONS["descriptors"][0]:
-                head = Block.of_bytes(block)
-                tensors = head["input_count"] + head["output_count"]
-                end += min(tensors, _abi.MAX_IO_TENSORS) * _abi.DESCRIPTOR_BYTES
-        if head["output_count"] == 0:
+    def _ask_for_model(self, deadline: float) -> RemoteModel:
+        def ask(request: Type, payload: bytes = b"") -> bytes:
+            return self._ask(request, payload, deadline)
+
+        found = read_model(ask, self._client.identity.max_payload, self._uploaded)
+        if found is None:
             raise NoActiveModelError("No model runs on the board", port=self._live().port)
-        slots = SlotInfo.all_of(self._ask(Type.SLOTS, deadline=deadline))
-        return RemoteModel(block, next((slot.digest for slot in slots if slot.active), ""))
+        return found

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from tflm_wasm import _abi
 from tflm_wasm._admission import admit, check_block
 from tflm_wasm._block import Block
-from tflm_wasm._errors import ModelError, ModuleTooLargeError, TensorIndexError
+from tflm_wasm._errors import ModuleTooLargeError
 from tflm_wasm._files import read_up_to, write_file
 from tflm_wasm._limits import Limits
+from tflm_wasm._names import described, tensor_name
 from tflm_wasm._wasm import WasmModule
 
 if TYPE_CHECKING:
@@ -110,18 +111,8 @@ class Module:
     @cached_property
     def description(self) -> Model | None:
         """The embedded model's tensors, or None where it can't be read."""
-        from tflm_wasm._model import Model
-
-        try:
-            return None if self.model is None else Model(self.model)
-        except ModelError:
-            return None
+        return None if self.model is None else described(self.model)
 
     def tensor_name(self, index: int) -> str:
         """Return the name of tensor `index` of the model, or `tensor_<index>`."""
-        try:
-            if self.description is not None:
-                return self.description.tensor(index).name
-        except (ModelError, TensorIndexError):
-            pass
-        return f"tensor_{index}"
+        return tensor_name(self.model, index)

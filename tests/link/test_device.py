@@ -40,10 +40,27 @@ def test_the_tensors_are_described_as_in_a_session(device: Device, name: str) ->
     device.upload(zoo_model(name))
     session = host(name)
     for ours, theirs in ((device.inputs, session.inputs), (device.outputs, session.outputs)):
-        assert [(t.index, t.shape, t.dtype, t.scale, t.zero_point) for t in ours] == [
-            (t.index, t.shape, t.dtype, t.scale, t.zero_point) for t in theirs
+        assert [(t.name, t.index, t.shape, t.dtype, t.scale, t.zero_point) for t in ours] == [
+            (t.name, t.index, t.shape, t.dtype, t.scale, t.zero_point) for t in theirs
         ]
     assert device.arena_used <= device.arena_needed
+
+
+def test_a_tensor_of_a_model_that_was_not_uploaded_here_is_named_by_its_index(
+    device: Device, transport: BoardTransport
+) -> None:
+    device.upload(zoo_model("sine_int8"))
+    (tensor,) = Device(transport).inputs
+    assert tensor.name == f"tensor_{tensor.index}"
+    assert tensor.name != device.inputs[0].name == host("sine_int8").inputs[0].name
+
+
+def test_names_are_those_of_the_model_that_runs(device: Device) -> None:
+    first, second = (device.upload(zoo_model(name)) for name in ("sine_int8", "digits_int8"))
+    assert first != second
+    assert device.inputs[0].name == host("digits_int8").inputs[0].name
+    device.activate(first)
+    assert device.inputs[0].name == host("sine_int8").inputs[0].name
 
 
 def test_the_public_methods_of_a_session_are_there_too() -> None:

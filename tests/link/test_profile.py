@@ -12,7 +12,8 @@ from tests.support.board import Board, BoardTransport, host, random_frames, zoo_
 from tflm_wasm import Device, _abi
 from tflm_wasm._inspect_ops import read_ops
 from tflm_wasm._link._client import Client
-from tflm_wasm._link._defs import FaultKind, Type
+from tflm_wasm._link._codec import Decoder, encode
+from tflm_wasm._link._defs import REPLY_BIT, FaultKind, Type
 from tflm_wasm._link._messages import pack
 
 TICKS_PER_OP = 1000  # of the native agent, besides what each call costs
@@ -139,11 +140,9 @@ class Dated(BoardTransport):
         self._change = (_abi.FIELDS[field].offset, struct.pack("<H", value))
 
     def hear(self, data: bytes) -> None:
-        from tflm_wasm._link._codec import Decoder, encode
-
         for frame in Decoder().feed(data):
             payload = frame.payload
-            if frame.type == Type.BLOCK | 0x80 and payload[24:28] == _abi.MAGIC:
+            if frame.type == Type.BLOCK | REPLY_BIT and payload[24:28] == _abi.MAGIC:
                 at, new = self._change
                 payload = payload[:at] + new + payload[at + len(new) :]
             super().hear(encode(frame.type, frame.seq, payload))
@@ -156,6 +155,18 @@ def test_a_guest_of_abi_1_0_is_not_profiled(board: Board, device: Device) -> Non
     with pytest.raises(tflm_wasm.NotProfilableError, match=r"The module speaks ABI 1\.0"):
         old.profile(np.zeros((1, 1), np.int8))
     assert old.stats().device["invokes"] == before
+
+
+def test_a_board_that_sends_less_of_its_block_than_asked_is_an_error(board, device) -> None:
+    class Short(BoardTransport):
+        def hear(self, data: bytes) -> None:
+            for frame in Decoder().feed(data):
+                cut = frame.payload[: 100 if frame.type == Type.BLOCK | REPLY_BIT else None]
+                super().hear(encode(frame.type, frame.seq, cut))
+
+    device.upload(zoo_model("sine_int8"))
+    with pytest.raises(tflm_wasm.LinkProtocolError, match="100 bytes of the block"):
+        Device(Short(board)).profile(np.zeros((1, 1), np.int8))
 
 
 def test_a_board_that_runs_other_operators_than_it_was_asked_for_is_an_error(board, device) -> None:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tflm_wasm import _abi, _contract
 from tflm_wasm._block import Block, Descriptor
+from tflm_wasm._errors import LinkProtocolError
+from tflm_wasm._link._defs import Type
+from tflm_wasm._link._messages import SlotInfo, pack
+from tflm_wasm._names import tensor_name
 from tflm_wasm._tensor import Tensor, view_dtype
 
+NameOf = Callable[[int], str]
 _ADDRESSES = 1 << 32  # outputs may lie in the flash window, far above the RAM
 
 
@@ -23,18 +30,19 @@ class RemoteModel:
     Args:
         block: The block after init, up to the end of the last descriptor at least.
         digest: SHA-256 of the model, or "" when it is inside the firmware.
+        name_of: Returns the name of the tensor with an index.
 
     Raises:
         ContractError: It breaks a rule of the ABI.
     """
 
-    def __init__(self, block: bytes, digest: str) -> None:
+    def __init__(self, block: bytes, digest: str, name_of: NameOf) -> None:
         self.block = Block.of_bytes(block.ljust(_abi.BLOCK_BYTES, b"\0"))
         inputs, outputs = _contract.descriptors(self.block, _ADDRESSES)
         self.input_bytes = np.zeros(self.block["input_size"], np.uint8)
         self.output_bytes = np.zeros(self.block["output_cap"], np.uint8)
-        self.inputs = _tensors(inputs, self.input_bytes, writable=True)
-        self.outputs = _tensors(outputs, self.output_bytes, writable=False)
+        self.inputs = _tensors(inputs, self.input_bytes, name_of, writable=True)
+        self.outputs = _tensors(outputs, self.output_bytes, name_of, writable=False)
         first, last = (_abi.FIELDS[name].offset for name in ("features", "error_op"))
         # What only init decides.
         self.fingerprint = (digest, block[first:last], block[_abi.REGIONS["descriptors"][0] :])
@@ -56,7 +64,7 @@ class RemoteModel:
 
 
 def _tensors(
-    descriptors: list[Descriptor], memory: NDArray[np.uint8], *, writable: bool
+    descriptors: list[Descriptor], memory: NDArray[np.uint8], name_of: NameOf, *, writable: bool
 ) -> tuple[Tensor, ...]:
     """Return tensors whose views are packed in order in `memory`."""
     tensors, start = [], 0
@@ -73,7 +81,47 @@ def _tensors(
                 scale=one.scale,
                 zero_point=one.zero_point,
                 view=view,
-                name_of=lambda index: f"tensor_{index}",
+                name_of=name_of,
             )
         )
     return tuple(tensors)
+
+
+class _Ask(Protocol):
+    def __call__(self, request: Type, payload: bytes = b"") -> bytes:
+        """Send a request and return the payload of its reply."""
+
+
+def read_model(ask: _Ask, max_payload: int, uploaded: Mapping[str, bytes]) -> RemoteModel | None:
+    """Return the model that runs on a board, or None when none does.
+
+    Args:
+        ask: Sends a request that may be handled twice without harm.
+        max_payload: Largest payload of a reply, in bytes.
+        uploaded: Models by digest, for the names of their tensors.
+
+    Raises:
+        ContractError: It breaks a rule of the ABI.
+        LinkProtocolError: The board sent something else than it was asked for.
+        TflmWasmError: As `ask`.
+    """
+    descriptors, _ = _abi.REGIONS["descriptors"]
+    block = _read_block(ask, 0, descriptors, max_payload)
+    head = Block.of_bytes(block)
+    tensors = min(head["input_count"] + head["output_count"], _abi.MAX_IO_TENSORS)
+    block += _read_block(ask, descriptors, tensors * _abi.DESCRIPTOR_BYTES, max_payload)
+    if head["output_count"] == 0:
+        return None
+    slots = SlotInfo.all_of(ask(Type.SLOTS))
+    digest = next((slot.digest for slot in slots if slot.active), "")
+    return RemoteModel(block, digest, partial(tensor_name, uploaded.get(digest)))
+
+
+def _read_block(ask: _Ask, start: int, size: int, most: int) -> bytes:
+    content = b""
+    while (left := min(size - len(content), most)) > 0:
+        piece = ask(Type.BLOCK, pack("block_request", start + len(content), left))
+        if len(piece) != left:
+            raise LinkProtocolError(f"{len(piece)} bytes of the block came, not {left}")
+        content += piece
+    return content
