@@ -65,18 +65,21 @@ static tw_status prepare(tw_engine *e, tw_node *node) {
 
 /* Where the products of one output channel start, and how they run on from there. */
 typedef struct {
-  int32_t depth;    /* of a filter */
-  int32_t channels; /* of the output */
-  int32_t x, w;     /* elements of input and filter under the first tap */
+  int32_t columns, depth; /* of a filter's row: one column when the input's lie side by side */
+  int32_t x, w;           /* elements of input and filter under the first tap */
   int32_t w_row_step;
 } span;
 
 static span channel_span(const tw_pixel *p, int32_t channel) {
   const int32_t *filter = p->filter->dims;
-  span s = {.depth = filter[3], .channels = filter[0], .w_row_step = p->tap_row_step * filter[3]};
-  int32_t groups = p->input->dims[3] / s.depth;
-  s.x = p->first + (groups == 1 ? 0 : channel / (s.channels / groups) * s.depth);
-  s.w = (channel * filter[1] * filter[2] + p->first_tap) * s.depth;
+  const int32_t channels = filter[0], depth = filter[3], groups = p->input->dims[3] / depth;
+  span s = {.columns = p->columns, .depth = depth, .w_row_step = p->tap_row_step * depth};
+  s.x = p->first + (groups == 1 ? 0 : channel / (channels / groups) * depth);
+  s.w = (channel * filter[1] * filter[2] + p->first_tap) * depth;
+  if (p->column_step == depth) {
+    s.depth *= s.columns;
+    s.columns = 1;
+  }
   return s;
 }
 
@@ -88,7 +91,7 @@ static void pixel_i8(const tw_pixel *p) {
     span s = channel_span(p, c);
     int32_t sum = 0;
     for (int32_t y = 0; y < p->rows; y++) {
-      for (int32_t x = 0; x < p->columns; x++) {
+      for (int32_t x = 0; x < s.columns; x++) {
         const int8_t *a = input + s.x + y * p->row_step + x * p->column_step;
         const int8_t *b = filter + s.w + y * s.w_row_step + x * s.depth;
         for (int32_t i = 0; i < s.depth; i++) sum += b[i] * (a[i] - q->input_zero_point);
@@ -110,7 +113,7 @@ static void pixel_i16(const tw_pixel *p) {
     span s = channel_span(p, c);
     int64_t sum = 0;
     for (int32_t y = 0; y < p->rows; y++) {
-      for (int32_t x = 0; x < p->columns; x++) {
+      for (int32_t x = 0; x < s.columns; x++) {
         const int16_t *a = input + s.x + y * p->row_step + x * p->column_step;
         const int8_t *b = filter + s.w + y * s.w_row_step + x * s.depth;
         for (int32_t i = 0; i < s.depth; i++) sum += b[i] * a[i];
@@ -128,7 +131,7 @@ static void pixel_f32(const tw_pixel *p) {
     span s = channel_span(p, c);
     float sum = 0.0f;
     for (int32_t y = 0; y < p->rows; y++) {
-      for (int32_t x = 0; x < p->columns; x++) {
+      for (int32_t x = 0; x < s.columns; x++) {
         const float *a = input + s.x + y * p->row_step + x * p->column_step;
         const float *b = filter + s.w + y * s.w_row_step + x * s.depth;
         for (int32_t i = 0; i < s.depth; i++) sum += a[i] * b[i];
