@@ -17,15 +17,15 @@ ENGINE_SOURCES := $(shell find abi/tflm_wasm_abi.h firmware_models/engine -type 
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 WORKERS ?= 2
 
-.PHONY: help run test lint format types unit fuzz compiler qemu venv picture ci clean
+.PHONY: help run test lint format types unit hil hil-full fuzz compiler qemu venv picture ci clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
 
 run: $(STAMP) $(ENGINE) qemu ## hear a wake word in a WebAssembly module and on an emulated board
 	@$(BIN)/python -m tflm_wasm.wakeword
 
-test: lint types unit ## every check: ruff, mypy, pytest
+test: lint types unit hil ## every check: ruff, mypy, pytest, then pytest on emulated boards
 
 lint: $(STAMP) ## ruff: rules and formatting
 	$(BIN)/ruff check .
@@ -34,8 +34,16 @@ lint: $(STAMP) ## ruff: rules and formatting
 types: $(STAMP) ## mypy, strict
 	$(BIN)/mypy
 
-unit: $(STAMP) $(ENGINE) compiler ## pytest, WORKERS=2 at a time
+unit: $(STAMP) $(ENGINE) compiler qemu ## pytest, WORKERS=2 at a time
 	$(BIN)/pytest -n $(WORKERS)
+
+hil: $(STAMP) $(ENGINE) qemu ## every model on nine emulated boards; build/hil.html is the report
+	@mkdir -p build
+	$(BIN)/pytest hil_tests -n $(WORKERS) --hil-report build/hil.html
+
+hil-full: $(STAMP) $(ENGINE) qemu ## the same with 50 inputs for every model (an hour)
+	@mkdir -p build
+	TFLM_WASM_HIL_INPUTS=50 $(BIN)/pytest hil_tests -n $(WORKERS) --hil-report build/hil.html
 
 fuzz: $(STAMP) $(ENGINE) compiler ## the long suites: 100,000 mutated models; 10,000 bad lines
 	TFLM_WASM_FUZZ=100000 $(BIN)/pytest -n $(WORKERS) tests/test_fuzz.py

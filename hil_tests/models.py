@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from functools import cache
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 import tflm_wasm
 from tflm_wasm import Session
+from tflm_wasm._inspect import inspect
 
 ROOT = Path(__file__).resolve().parents[1]
 ZOO = ROOT / "firmware_models" / "zoo"
@@ -24,6 +26,10 @@ PUBLIC = (
     "vww_96_int8",
 )
 ALL = (*OWN, *WAKE_WORDS, *PUBLIC)
+ENOUGH = 50  # inputs that a model is compared on
+# An emulator takes about a second for so many multiply-accumulates: a slow model gets fewer inputs.
+MACS_OF_A_TEST = 10_000_000
+FEWEST = 3
 
 
 def content(name: str) -> bytes:
@@ -39,6 +45,20 @@ def content(name: str) -> bytes:
     if not path.exists():
         pytest.skip(f"{name}.tflite is not there: put the public model into ../shared/models")
     return path.read_bytes()
+
+
+def inputs_wanted() -> int | None:
+    """Return what the environment asks for, or None: as many as there is time for."""
+    wanted = os.environ.get("TFLM_WASM_HIL_INPUTS")
+    return int(wanted) if wanted else None
+
+
+@cache
+def inputs_of(name: str) -> int:
+    """Return on how many inputs a model is compared."""
+    macs = inspect(content(name)).macs
+    affordable = max(FEWEST, MACS_OF_A_TEST // max(macs, 1))
+    return inputs_wanted() or min(ENOUGH, affordable)
 
 
 @cache

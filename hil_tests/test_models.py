@@ -14,7 +14,6 @@ from tflm_wasm._verify_inputs import generated
 from tflm_wasm.aot import DoesNotFitError
 from tflm_wasm.hil import Board
 
-INPUTS = 50
 SEED = 2026
 TOO_SMALL = (ArenaTooSmallError, DoesNotFitError, ModelTooLargeError)
 # What everything but model and arena takes at most: a board with this much more has to take it.
@@ -53,7 +52,7 @@ def test_a_model_gives_the_bytes_of_the_host_or_is_refused(board: Board, name: s
         return
     assert device.stateful == host.stateful
     ticks = []
-    for sequence in generated(host.inputs, INPUTS, SEED):
+    for sequence in generated(host.inputs, models.inputs_of(name), SEED):
         for one in (host, device):
             one.reset()
         for case in sequence:
@@ -61,7 +60,18 @@ def test_a_model_gives_the_bytes_of_the_host_or_is_refused(board: Board, name: s
             assert outcome(device, case.frame) == expected, f"input {case.index}, {case.kind}"
             ticks.append(device.last_ticks)
     flash, ram = board.footprint
-    board.record(name, ticks=ticks, flash=flash, ram=ram)
+    board.record(name, ticks=ticks, flash=flash, ram=ram, ops=ticks_by_op(device, host))
+
+
+def ticks_by_op(device: Device, host: Session) -> dict[str, int]:
+    """Return the ticks of each operator in one run, which gives the host's bytes, too."""
+    frame = [np.zeros(tensor.shape, tensor.dtype) for tensor in host.inputs]
+    for one in (host, device):
+        one.reset()
+    profile = device.profile(*frame)
+    on_board = [_same_nan(tensor.view).tobytes() for tensor in device.outputs]
+    assert on_board == [_same_nan(output).tobytes() for output in host.run(*frame)]
+    return {f"{op.index} {op.name}": op.ticks for op in profile.ops}
 
 
 def check_refusal(board: Board, error: Exception, model_bytes: int, arena_bytes: int) -> None:

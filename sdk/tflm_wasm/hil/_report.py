@@ -24,6 +24,7 @@ svg .label { text-anchor: end }
 .passed { color: #009e73 } .failed { color: #d55e00; font-weight: 600 } .skipped { color: #999 }
 """
 _OUTCOMES: Final = ("failed", "skipped", "passed")
+_OPS_SHOWN: Final = 12  # of a model
 _FACTS: Final = {
     "board_description": "what",
     "sandbox": "sandbox",
@@ -109,17 +110,24 @@ def _memory(figures: Iterable[Mapping[str, Any]], what: str, title: str) -> str:
 
 
 def _profiles(figures: Iterable[Mapping[str, Any]]) -> str:
-    charts = []
-    for one in figures:
-        total = sum(one["ops"].values())
-        if total:
-            slowest = sorted(one["ops"].items(), key=lambda item: -item[1])
-            bars = [
-                Bar(name, {"ticks": ticks}, f"{ticks:,} ticks, {100 * ticks / total:.1f} %")
-                for name, ticks in slowest
-            ]
-            charts.append(chart(f"{one['board']}, {one['model']}", bars))
-    return f"<h2>Time by operator</h2>{''.join(charts)}" if charts else ""
+    """Draw the slowest operators of each model, a board at a time to open."""
+    parts = []
+    for board, those in _by_board(one for one in figures if sum(one["ops"].values())).items():
+        charts = "".join(chart(one["model"], _slowest(one["ops"])) for one in those)
+        parts.append(f"<details><summary>{escape(board)}</summary>{charts}</details>")
+    return f"<h2>Time by operator</h2>{''.join(parts)}" if parts else ""
+
+
+def _slowest(ops: Mapping[str, int]) -> list[Bar]:
+    total = sum(ops.values())
+    ranked = sorted(ops.items(), key=lambda item: -item[1])
+    shown, rest = ranked[:_OPS_SHOWN], ranked[_OPS_SHOWN:]
+    if rest:
+        shown.append((f"{len(rest)} others", sum(ticks for _, ticks in rest)))
+    return [
+        Bar(name, {"ticks": ticks}, f"{ticks:,} ticks, {100 * ticks / total:.1f} %")
+        for name, ticks in shown
+    ]
 
 
 def _tests(tests: Iterable[Mapping[str, Any]]) -> str:
