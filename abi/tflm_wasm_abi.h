@@ -87,7 +87,7 @@ typedef struct {
   uint32_t window_size; /* Bytes of that range; 0 = there is none. */
   uint32_t op_first; /* First operator that invoke runs. Since 1.1. */
   uint32_t op_end; /* Operator that invoke stops before; while both are 0 it runs them all. Since 1.1. */
-  int32_t op_code; /* BuiltinOperator, in the TensorFlow Lite schema, of the operator that the last invoke ran last; -1 when it has none, or none was run. Since 1.1. */
+  int32_t op_code; /* BuiltinOperator, in the TensorFlow Lite schema, of the last operator that a step ran; -1 when it has none, or none was run. Since 1.1. */
   uint8_t reserved_head[12];
   tw_descriptor descriptors[TW_MAX_IO_TENSORS];
   char error_text[256];

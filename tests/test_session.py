@@ -276,6 +276,20 @@ def test_an_init_that_fails_raises_the_error_of_its_status():
     assert (small.value.needed, small.value.available) == (4000, 64)
 
 
+def test_a_guest_of_a_later_minor_version_may_use_reserved_bytes():
+    writes = "(i32.store (i32.const 120) (i32.const 7))" + ADD_ONE + finish()
+    later = statics(abi_minor=_abi.ABI_MINOR + 1)
+    with open_guest(invoke=writes, block=later) as session:
+        np.testing.assert_array_equal(session.run(X)[0], X + np.int8(1))
+    now = statics(abi_minor=_abi.ABI_MINOR)
+    with (
+        open_guest(invoke=writes, block=now) as session,
+        pytest.raises(tflm_wasm.ContractError, match="byte 120") as caught,
+    ):
+        session.run(X)
+    assert caught.value.rule == "block.fixed"
+
+
 def without(name: str) -> dict[str, str]:
     return {"leave_out": name}
 

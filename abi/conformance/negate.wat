@@ -152,8 +152,8 @@
     (local.set $first (i32.load (i32.const 104)))
     (local.set $end (i32.load (i32.const 108)))
     (if (i32.eqz (i32.or (local.get $first) (local.get $end)))
-      (then (local.set $end (i32.const 2))))
-    (i32.store (i32.const 112) (i32.const -1)) ;; op_code: these are none of TensorFlow Lite's
+      (then (local.set $end (i32.const 2)))
+      (else (i32.store (i32.const 112) (i32.const -1)))) ;; op_code: none of TensorFlow Lite's
     (if (i32.eqz (local.get $arena))
       (then (return (call $answer (i32.const -12)))))
     (if (i32.ne (i32.load (i32.const 4)) (i32.const 21))

@@ -195,8 +195,10 @@ static bool is_free(uint32_t address, uint32_t bytes) {
 
 __attribute__((export_name("wasm_invoke"))) int32_t wasm_invoke(void) {
   tw_control_block *b = block();
+  uint32_t first = b->op_first, end = b->op_end;
+  bool whole = first == 0 && end == 0;
   b->output_size = 0;
-  b->op_code = -1;
+  if (!whole) b->op_code = -1;
   if (!loaded) return fail(TW_E_STATE, "no model is initialised");
   if ((uint32_t)b->input_size != input_bytes) {
     engine.node = -1;
@@ -215,11 +217,11 @@ __attribute__((export_name("wasm_invoke"))) int32_t wasm_invoke(void) {
     return fail(TW_E_POINTER, "output_ptr does not lead to free memory in the heap");
   }
   const tw_subgraph *g = &engine.subgraphs[0];
-  uint32_t first = b->op_first, end = first == 0 && b->op_end == 0 ? g->node_count : b->op_end;
+  if (whole) end = g->node_count;
   if (input != own_input && first == 0) gather_inputs(input);
   tw_status status = tw_engine_invoke_ops(&engine, first, end);
   if (status != TW_OK) return finish(status);
-  if (end > first) b->op_code = g->nodes[end - 1].op->code;
+  if (!whole && end > first) b->op_code = g->nodes[end - 1].op->code;
   if (end < g->node_count) return finish(TW_OK);
   if (output != own_output) scatter_outputs(output);
   b->output_size = (int32_t)output_bytes;

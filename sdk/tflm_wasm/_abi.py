@@ -101,7 +101,7 @@ FIELDS: Final = {
     "window_size": Field(100, "<I", "static", "Bytes of that range; 0 = there is none."),
     "op_first": Field(104, "<I", "host", "First operator that invoke runs. Since 1.1."),
     "op_end": Field(108, "<I", "host", "Operator that invoke stops before; while both are 0 it runs them all. Since 1.1."),
-    "op_code": Field(112, "<i", "module", "BuiltinOperator, in the TensorFlow Lite schema, of the operator that the last invoke ran last; -1 when it has none, or none was run. Since 1.1."),
+    "op_code": Field(112, "<i", "module", "BuiltinOperator, in the TensorFlow Lite schema, of the last operator that a step ran; -1 when it has none, or none was run. Since 1.1."),
 }
 
 # name -> (offset, bytes)

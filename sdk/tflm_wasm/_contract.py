@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Iterable
 from math import isfinite, prod
 from typing import Final
 
@@ -22,23 +24,31 @@ _KEPT_BY_INIT: Final = tuple(
 )
 
 
-def _fixed_spans() -> tuple[tuple[int, int], ...]:
-    """Return the parts of the block that no invoke or reset may change, as (start, stop)."""
-    import struct
+def _span(name: str) -> tuple[int, int]:
+    """Return where a field or region of the block lies, as (start, stop)."""
+    if name in _abi.REGIONS:
+        offset, size = _abi.REGIONS[name]
+    else:
+        offset, size = _abi.FIELDS[name].offset, struct.calcsize(_abi.FIELDS[name].code)
+    return offset, offset + size
 
-    free = [
-        (info.offset, info.offset + struct.calcsize(info.code))
-        for name, info in _abi.FIELDS.items()
-        if name in _WRITTEN_BY_CALLS
-    ]
-    offset, size = _abi.REGIONS["error_text"]
-    free = sorted([*free, (offset, offset + size)])
-    starts = [0, *(stop for _, stop in free)]
-    stops = [*(start for start, _ in free), _abi.BLOCK_BYTES]
+
+def _between(spans: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """Return what lies between these parts of the block."""
+    taken = sorted(spans)
+    starts = [0, *(stop for _, stop in taken)]
+    stops = [*(start for start, _ in taken), _abi.BLOCK_BYTES]
     return tuple((a, b) for a, b in zip(starts, stops, strict=True) if a < b)
 
 
-_FIXED: Final = _fixed_spans()
+# Bytes of the block that no field, region or descriptor uses.
+RESERVED: Final = _between(
+    _span(name) for name in (*_abi.FIELDS, *_abi.REGIONS) if name != "reserved"
+)
+_FREE: Final = tuple(_span(name) for name in (*_WRITTEN_BY_CALLS, "error_text"))
+# Parts that no invoke or reset may change; a later minor version may use what is reserved here.
+_FIXED: Final = _between(_FREE)
+_FIXED_LATER: Final = _between((*_FREE, *RESERVED))
 
 
 def check_status(block: Block, returned: int) -> _abi.Status:
@@ -141,7 +151,8 @@ class Fixture:
         self._first_bytes = outputs[0].bytes if len(outputs) > 1 else None
         self._memory_bytes = memory_bytes
         self._content = block.copy()
-        self._spans = [(a, b, self._content[a:b]) for a, b in _FIXED]
+        fixed = _FIXED if block["abi_minor"] <= _abi.ABI_MINOR else _FIXED_LATER
+        self._spans = [(a, b, self._content[a:b]) for a, b in fixed]
 
     def check_output(self, block: Block) -> None:
         """Check the output range that a successful invoke left.

@@ -105,7 +105,7 @@ static tw_guest_result invoke(void *context) {
   uint32_t first = b->op_first, end = whole ? s->node_count : b->op_end;
   tw_status status = tw_engine_invoke_ops(&g->engine, first, end);
   bool ran = status == TW_OK && end > first;
-  b->op_code = ran ? s->nodes[end - 1].op->code : -1;
+  if (!whole) b->op_code = ran ? s->nodes[end - 1].op->code : -1;
   result = finish(g, status);
   result.ticks = TICKS_PER_CALL + (ran ? (uint64_t)(end - first) * TICKS_PER_OP : 0);
   return result;

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from tflm_wasm._abi import (
     ALIGNMENT_BYTES,
-    BLOCK_BYTES,
     DESCRIPTOR_BYTES,
     DESCRIPTOR_FIELDS,
     FIELDS,
@@ -132,17 +131,3 @@ def first_difference(
     for low, high in excluded:
         differs[max(low - base, 0) : max(high - base, 0)] = False
     return base + int(differs.argmax()) if differs.any() else None
-
-
-def _reserved() -> tuple[Range, ...]:
-    used = sorted(block_ranges([*FIELDS, *(name for name in REGIONS if name != "reserved")]))
-    ranges, end = [], 0
-    for low, high in [*used, (BLOCK_BYTES, BLOCK_BYTES)]:
-        if low > end:
-            ranges.append((end, low))
-        end = max(end, high)
-    return tuple(ranges)
-
-
-# Bytes of the block that no field, region or descriptor uses.
-RESERVED: Final = _reserved()

@@ -12,7 +12,6 @@ from tflm_wasm._abi import ABI_MINOR, BLOCK_BYTES, FIELDS, Feature, Status
 from tflm_wasm._block import Block
 from tflm_wasm._check.layout import (
     ADDRESSES,
-    RESERVED,
     Range,
     block_ranges,
     first_difference,
@@ -21,6 +20,7 @@ from tflm_wasm._check.layout import (
     place_arena,
 )
 from tflm_wasm._check.report import Ledger, RuleBrokenError
+from tflm_wasm._contract import RESERVED
 from tflm_wasm._errors import (
     GuestError,
     GuestMemoryGrown,
@@ -38,12 +38,9 @@ INVOKE: Final = "wasm_invoke"
 RESET: Final = "tflm_wasm_reset"
 START: Final = "_start"
 # What a call may write in the block; `features` only in its `stateful` bit.
-_RUN_WRITES: Final = (
-    *("output_size", "status", "error_op", "error_subgraph", "op_code"),
-    "error_text",
-)
+_RUN_WRITES: Final = ("output_size", "status", "error_op", "error_subgraph", "error_text")
 _INIT_WRITES: Final = (
-    *(name for name, field in FIELDS.items() if field.written_by == "module"),
+    *(name for name, field in FIELDS.items() if field.written_by == "module" and name != "op_code"),
     *("input_size", "features", "model_ptr", "model_size", "scratch_size"),
     *("descriptors", "error_text"),
 )
@@ -116,7 +113,9 @@ class Sandbox:
         if name != RESET:
             output = block["output_ptr"] % ADDRESSES
             own.append((output, output + max(block["output_cap"], 0)))
-        writes = _INIT_WRITES if loads else _RUN_WRITES
+        writes: tuple[str, ...] = _INIT_WRITES if loads else _RUN_WRITES
+        if name != RESET and (block["op_first"] or block["op_end"]):
+            writes = (*writes, "op_code")
         return self._call(name, [], writes, (model[0], model[0] + model[1]), own)
 
     def _call(
