@@ -45,9 +45,10 @@ hil-full: $(STAMP) $(ENGINE) qemu ## the same with 50 inputs for every model (an
 	@mkdir -p build
 	TFLM_WASM_HIL_INPUTS=50 $(BIN)/pytest hil_tests -n $(WORKERS) --hil-report build/hil.html
 
-fuzz: $(STAMP) $(ENGINE) compiler ## the long suites: 100,000 mutated models; 10,000 bad lines
+fuzz: $(STAMP) $(ENGINE) compiler qemu ## the long suites: 100,000 mutated models; 10,000 bad lines; resets
 	TFLM_WASM_FUZZ=100000 $(BIN)/pytest -n $(WORKERS) tests/test_fuzz.py
 	TFLM_WASM_LINK_RUNS=10000 $(BIN)/pytest -n $(WORKERS) tests/link/test_faults.py
+	TFLM_WASM_RESETS=digits_int8 $(BIN)/pytest -n $(WORKERS) tests/emulator/test_resets.py
 
 format: $(STAMP) ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
