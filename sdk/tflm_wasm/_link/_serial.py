@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +20,9 @@ from tflm_wasm._errors import (
 from tflm_wasm._link._transport import Transport
 
 _MOST_BYTES: Final = 4096
+_RFC2217: Final = "rfc2217://"
+_NEGOTIATION_S: Final = 1.2
+_POLL_S: Final = 0.05
 _BUSY: Final = (errno.EAGAIN, errno.EBUSY)
 _FORBIDDEN: Final = (errno.EACCES, errno.EPERM)
 
@@ -44,27 +48,40 @@ class SerialTransport(Transport):
             raise SerialMissing("pyserial is not installed", port=url) from error
         self._error: type[Exception] = serial.SerialException
         self._timeout: type[Exception] = serial.SerialTimeoutException
+        # Each new timeout is negotiated with an RFC 2217 server, so there it stays as it is.
+        self._has_timeouts = not url.startswith(_RFC2217)
         try:
-            # Only ports of this machine have a lock to take.
-            options = {} if "://" in url else {"exclusive": True}
-            self._serial: Any = serial.serial_for_url(
-                url, baudrate=baudrate, timeout=0, write_timeout=1, **options
-            )
+            self._serial: Any = serial.serial_for_url(_with_deadline(url), **self._options(url))
         except (serial.SerialException, OSError, ValueError) as error:
             raise _open_error(url, error) from error
 
+    def _options(self, url: str) -> dict[str, Any]:
+        if not self._has_timeouts:
+            return {"baudrate": self.baudrate, "timeout": _POLL_S}
+        # Only ports of this machine have a lock to take.
+        exclusive = {} if "://" in url else {"exclusive": True}
+        return {"baudrate": self.baudrate, "timeout": 0, "write_timeout": 1, **exclusive}
+
     def read(self, timeout_s: float) -> bytes:
         """Return bytes as soon as there are any."""
+        until = self.now() + timeout_s
         try:
-            self._serial.timeout = max(0.0, timeout_s)
-            return bytes(self._serial.read(min(max(1, self._serial.in_waiting), _MOST_BYTES)))
+            while True:
+                left = max(0.0, until - self.now())
+                if self._has_timeouts:
+                    self._serial.timeout = left
+                size = min(max(1, self._serial.in_waiting), _MOST_BYTES)
+                data = bytes(self._serial.read(size))
+                if data or self.now() >= until:
+                    return data
         except (self._error, OSError) as error:
             raise self._lost(error) from error
 
     def write(self, data: bytes, timeout_s: float) -> None:
         """Write all of `data`, or as much as the other side takes in time."""
         try:
-            self._serial.write_timeout = max(0.001, timeout_s)
+            if self._has_timeouts:
+                self._serial.write_timeout = max(0.001, timeout_s)
             self._serial.write(data)
         except self._timeout:
             return  # as if it was lost on the way
@@ -73,13 +90,22 @@ class SerialTransport(Transport):
 
     def close(self) -> None:
         """Let go of the port."""
-        try:
+        # pyserial forgets to close the socket of a server that has gone.
+        connection = getattr(self._serial, "_socket", None)
+        with suppress(self._error, OSError):  # it went away by itself
             self._serial.close()
-        except (self._error, OSError):  # it went away by itself
-            return
+        if connection is not None:
+            connection.close()
 
     def _lost(self, error: Exception) -> PortLostError:
         return PortLostError(f"Port {self.port} went away: {error}", port=self.port)
+
+
+def _with_deadline(url: str) -> str:
+    """Return the URL with a deadline for an RFC 2217 server's answer, unless it has one."""
+    if not url.startswith(_RFC2217) or "timeout=" in url:
+        return url
+    return f"{url}{'&' if '?' in url else '?'}timeout={_NEGOTIATION_S}"
 
 
 def _open_error(url: str, error: Exception) -> LinkError:
