@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +23,7 @@ BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 SETS_UP = ("git clone", "cd tflm-wasm", "pip install", "source .venv", "sudo ", "apt-get ")
 NEEDS_ORACLE = "tflite_micro"
+NEEDS_QEMU = "selftest/measure.py"
 
 
 def blocks(page: Path) -> list[tuple[str, str]]:
@@ -55,6 +57,8 @@ def test_what_a_page_tells_to_run_works(page: Path, tmp_path: Path) -> None:
     text = "".join(body for _, body in blocks(page))
     if NEEDS_ORACLE in text:
         pytest.importorskip("tflite_micro", reason="pip install 'tflm-wasm[oracles]'")
+    if NEEDS_QEMU in text and shutil.which("qemu-system-arm") is None:
+        pytest.skip("no QEMU: apt-get install qemu-system-arm")
     for entry in ROOT.iterdir():
         if entry.name not in {".git", ".venv"}:
             (tmp_path / entry.name).symlink_to(entry)

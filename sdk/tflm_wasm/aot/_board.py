@@ -18,13 +18,15 @@ class Core:
     """A processor core: how to compile for it, and what protects its memory.
 
     Attributes:
-        target: The compiler's target triple.
-        cpu: The compiler's name of the core.
+        name: As in a board file.
+        target: zig's target triple.
+        cpu: zig's name of the core.
         family: Folder of its start-up code and sandbox: "cortexm" or "riscv".
         mpu: Its memory protection, a file `mpu_<name>.c`, or None.
         runtime_cpu: The core whose build of compiler_rt it shares.
     """
 
+    name: str
     target: str
     cpu: str
     family: str
@@ -39,20 +41,25 @@ class Core:
 
 _SOFT, _HARD = "thumb-freestanding-eabi", "thumb-freestanding-eabihf"
 CORES: Final = {
-    "cortex-m0": Core(_SOFT, "cortex_m0", "cortexm", None, "cortex_m0"),
-    "cortex-m0plus": Core(_SOFT, "cortex_m0plus", "cortexm", None, "cortex_m0"),
-    "cortex-m3": Core(_SOFT, "cortex_m3", "cortexm", "v7m", "cortex_m3"),
-    "cortex-m4": Core(_SOFT, "cortex_m4", "cortexm", "v7m", "cortex_m3"),
-    "cortex-m4f": Core(_HARD, "cortex_m4+vfp4d16sp", "cortexm", "v7m", "cortex_m4"),
-    "cortex-m7": Core(_HARD, "cortex_m7+fp_armv8d16", "cortexm", "v7m", "cortex_m4"),
-    "cortex-m33": Core(_HARD, "cortex_m33+fp_armv8d16sp", "cortexm", "v8m", "cortex_m4"),
-    "cortex-m55": Core(_HARD, "cortex_m55+fp_armv8d16", "cortexm", "v8m", "cortex_m4"),
+    "cortex-m0": Core("cortex-m0", _SOFT, "cortex_m0", "cortexm", None, "cortex_m0"),
+    "cortex-m0plus": Core("cortex-m0plus", _SOFT, "cortex_m0plus", "cortexm", None, "cortex_m0"),
+    "cortex-m3": Core("cortex-m3", _SOFT, "cortex_m3", "cortexm", "v7m", "cortex_m3"),
+    "cortex-m4": Core("cortex-m4", _SOFT, "cortex_m4", "cortexm", "v7m", "cortex_m3"),
+    "cortex-m4f": Core("cortex-m4f", _HARD, "cortex_m4+vfp4d16sp", "cortexm", "v7m", "cortex_m4"),
+    "cortex-m7": Core("cortex-m7", _HARD, "cortex_m7+fp_armv8d16", "cortexm", "v7m", "cortex_m4"),
+    "cortex-m33": Core(
+        "cortex-m33", _HARD, "cortex_m33+fp_armv8d16sp", "cortexm", "v8m", "cortex_m4"
+    ),
+    "cortex-m55": Core(
+        "cortex-m55", _HARD, "cortex_m55+fp_armv8d16", "cortexm", "v8m", "cortex_m4"
+    ),
     "rv32imac": Core(
-        "riscv32-freestanding", "baseline_rv32-d-f", "riscv", "pmp", "baseline_rv32-d-f"
+        "rv32imac", "riscv32-freestanding", "baseline_rv32-d-f", "riscv", "pmp", "baseline_rv32-d-f"
     ),
 }
 _UARTS: Final = {"cmsdk", "pl011", "stm32", "nrf51", "16550"}
 _NUMBERS: Final = ("link_buffer_bytes", "main_stack_bytes", "clint_base")
+_SANDBOXES: Final = ("mpu", "checked")
 _INIT: Final = {"write", "set", "clear", "wait"}
 
 
@@ -146,16 +153,13 @@ def load_board(board: str | os.PathLike[str]) -> Board:
 
 def _of(name: str, content: dict[str, Any]) -> Board:
     core = CORES[content["core"]]
-    sandbox = _one_of("sandbox", content["sandbox"], {"mpu", "checked"})
-    if sandbox == "mpu" and core.mpu is None:
-        raise ValueError(f"{content['core']} has no MPU: sandbox must be 'checked'")
     uart = {"baud": 115_200, **content["uart"]}
     _one_of("uart.family", uart["family"], _UARTS)
-    return Board(
+    board = Board(
         name=name,
         title=content["title"],
         core=core,
-        sandbox=sandbox,
+        sandbox=_one_of("sandbox", content["sandbox"], set(_SANDBOXES)),
         clock_hz=content["clock_hz"],
         flash=Memory(content["flash"]["base"], content["flash"]["bytes"]),
         ram=Memory(content["ram"]["base"], content["ram"]["bytes"]),
@@ -170,6 +174,34 @@ def _of(name: str, content: dict[str, Any]) -> Board:
         usb=tuple(content.get("usb", [])),
         **{key: content[key] for key in _NUMBERS if key in content},
     )
+    check_sandbox(board, board.sandbox)
+    return board
+
+
+def check_sandbox(board: Board, sandbox: str) -> None:
+    """Refuse a sandbox that would not hold on the board.
+
+    Raises:
+        BoardError: The core has no memory protection, or reading between the start of flash and
+            the guest's memory would reach something else than flash.
+    """
+    _one_of("sandbox", sandbox, set(_SANDBOXES))
+    if sandbox == "mpu" and board.core.mpu is None:
+        raise BoardError(
+            f"{board.core.name} has no memory protection: its sandbox must be 'checked'",
+            board=board.name,
+            hint="Leave it to the board's file: `tflm-wasm aot` without --sandbox.",
+        )
+    if sandbox == "checked" and not (
+        board.flash.base < board.ram.base
+        and not board.flash.base <= board.uart["base"] < board.ram.base
+    ):
+        raise BoardError(
+            f"{board.name} has peripherals between flash and RAM, or RAM below flash: its sandbox "
+            "must be 'mpu'",
+            board=board.name,
+            hint="See why in docs/explanation/sandbox.md.",
+        )
 
 
 def _one_of(what: str, value: str, allowed: set[str]) -> str:

@@ -15,14 +15,16 @@ from tflm_wasm._block import Block
 from tflm_wasm._module import Module
 from tflm_wasm._wasm import parse
 from tflm_wasm.aot import _engine, _sources, _wasm2c
-from tflm_wasm.aot._board import Board, load_board
+from tflm_wasm.aot._board import Board, check_sandbox, load_board
 from tflm_wasm.aot._cache import Cache
 from tflm_wasm.aot._elf import Elf
 from tflm_wasm.aot._errors import DoesNotFitError
+from tflm_wasm.aot._hex import intel_hex
 from tflm_wasm.aot._plan import RamPlan, SlotPlan, align, granule, plan_ram, plan_slots
 from tflm_wasm.aot._report import Report, make_report
 from tflm_wasm.aot._script import Layout, board_header, linker_script
-from tflm_wasm.aot._tools import Source, compile_all, zig
+from tflm_wasm.aot._toolchain import toolchain
+from tflm_wasm.aot._tools import Source, compile_all
 
 _WARNINGS: Final = ("-Wall", "-Wextra", "-Wconversion", "-Wpedantic", "-Werror")
 _SHARED: Final = (
@@ -71,6 +73,11 @@ class Firmware:
         """What goes into flash, from its first byte on."""
         return _image(Elf(self.elf), self.board)
 
+    @property
+    def intel_hex(self) -> bytes:
+        """The same with its addresses, as Intel HEX."""
+        return intel_hex(self.image, self.board.flash.base)
+
 
 @dataclass(frozen=True)
 class Options:
@@ -87,6 +94,8 @@ class Options:
         guest_options: More compiler options, for the guest.
         native: Compile the engine itself as the guest, without WebAssembly and without a sandbox,
             to measure what these cost; for the self-test.
+        compiler: "zig", or "arm-none-eabi-gcc" for Cortex-M boards. The engine is WebAssembly made
+            with zig in any case.
     """
 
     sandbox: str | None = None
@@ -97,6 +106,7 @@ class Options:
     defines: tuple[str, ...] = ()
     guest_options: tuple[str, ...] = ()
     native: bool = False
+    compiler: str = "zig"
 
 
 def compile(  # noqa: A001 - aot.compile
@@ -138,6 +148,8 @@ class _Build:
         self.folder = folder
         self.cache = cache
         self.sandbox = options.sandbox or board.sandbox
+        check_sandbox(board, self.sandbox)
+        self.tools = toolchain(options.compiler, board.core)
         self.mpu = board.core.mpu if self.sandbox == "mpu" else None
         self.model = b"" if module is None else module.model
         self.wasm, self.guest = (
@@ -224,15 +236,13 @@ class _Build:
         sources = [*self._firmware_sources(), self._model_source()]
         sources += self._native_guest() if self.options.native else [self._guest_source()]
         seen = _sources.digest(_sources.device(), _sources.root() / "abi")
-        return compile_all(sources, seen, self.folder, self.cache)
+        tools = self.tools
+        return compile_all(sources, tools.name, tools.run, seen, self.folder, self.cache)
 
     def _headers(self) -> tuple[Path, ...]:
         device = _sources.device()
         folders = ("", "wasm2c", "libc", "firmware", self.board.core.family)
         return (self.folder, *(device / one for one in folders), _sources.root() / "abi")
-
-    def _target(self, cpu: str) -> tuple[str, ...]:
-        return (f"--target={self.board.core.target}", f"-mcpu={cpu}", *_SHARED)
 
     def _firmware_sources(self) -> list[Source]:
         """Return the firmware and, apart from it, the agent, which knows nothing of the board."""
@@ -246,8 +256,7 @@ class _Build:
         files.append(device / _MAIN[self.options.app])
         if not self.options.native:
             files.append(device / "firmware" / "guest_sandbox.c")
-        # Without floating-point registers: the guest's are not kept while the firmware runs.
-        options = (*self._target(core.runtime_cpu), *_WARNINGS, "-Os")
+        options = (*self.tools.firmware, *_SHARED, *_WARNINGS, "-Os")
         mode = (f"-DTW_SANDBOX_{self.sandbox.upper()}=1", *self.options.defines)
         board = self._write_board_header()
         firmware = [
@@ -262,7 +271,7 @@ class _Build:
         translated = _wasm2c.translate(self._byte_paged(), self.folder)
         made_of = translated.read_text() + translated.with_suffix(".h").read_text()
         entry = _sources.device() / "wasm2c" / "tw_guest_entry.c"
-        options = (*self._target(self.board.core.cpu), *_GUEST, *self._defines())
+        options = (*self.tools.guest, *_SHARED, *_GUEST, *self._defines())
         more = self.options.guest_options
         return Source("guest", entry, (*options, *more), self._headers(), made_of)
 
@@ -275,7 +284,7 @@ class _Build:
         files = [path for path in engine.glob("*.c") if path.stem != "tw_abi"]
         files += [engine / "ops" / f"{name}.c" for name in ops]
         files.append(_sources.device() / "selftest" / "native.c")
-        options = (*self._target(self.board.core.cpu), *_GUEST, *self.options.guest_options)
+        options = (*self.tools.guest, *_SHARED, *_GUEST, *self.options.guest_options)
         headers, made_of = (*self._headers(), engine), registry + _sources.digest(engine)
         return [Source("guest", path, options, headers, made_of) for path in files]
 
@@ -313,7 +322,7 @@ class _Build:
         (self.folder / "model.bin").write_bytes(model)
         path = self.folder / "model.S"
         path.write_text('.section .model,"a"\n.incbin "model.bin"\n')
-        options = self._target(self.board.core.runtime_cpu)
+        options = (*self.tools.firmware, *_SHARED)
         return Source("model", path, options, (self.folder,), hashlib.sha256(model).hexdigest())
 
     def _write_board_header(self) -> str:
@@ -333,13 +342,10 @@ class _Build:
         text = linker_script(board, self.ram, layout, model)
         script, output = self.folder / "firmware.ld", self.folder / "firmware.elf"
         script.write_text(text)
-        core = board.core
-        fpu = "+vfp4d16sp" if core.fpu else ""
-        zig(
-            *("cc", f"--target={core.target}", f"-mcpu={core.runtime_cpu}{fpu}", "-nostartfiles"),
-            *(f"-Wl,-T,{script}", "-Wl,--gc-sections"),
+        self.tools.run(
+            *(*self.tools.link, "-nostartfiles", f"-Wl,-T,{script}", "-Wl,--gc-sections"),
             *(str(path) for path in objects),
-            *("-o", str(output)),
+            *(*self.tools.libraries, "-o", str(output)),
         )
         return output.read_bytes()
 

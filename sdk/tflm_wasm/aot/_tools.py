@@ -6,7 +6,7 @@ import importlib.util
 import os
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,11 +75,20 @@ class Source:
     made_of: str = ""
 
 
-def compile_all(sources: Iterable[Source], digest: str, folder: Path, cache: Cache) -> list[Path]:
+def compile_all(
+    sources: Iterable[Source],
+    compiler: str,
+    compile_one: Callable[..., str],
+    digest: str,
+    folder: Path,
+    cache: Cache,
+) -> list[Path]:
     """Compile the sources and return the objects, in order.
 
     Args:
         sources: What to compile.
+        compiler: Name and version of the compiler.
+        compile_one: Runs it.
         digest: Of the device's and the ABI's sources.
         folder: Where the objects go.
         cache: Has what was compiled before.
@@ -90,11 +99,11 @@ def compile_all(sources: Iterable[Source], digest: str, folder: Path, cache: Cac
 
         def make() -> bytes:
             headers = (f"-I{path}" for path in source.headers)
-            zig("cc", *source.options, *headers, "-c", str(source.path), "-o", str(output))
+            compile_one(*source.options, *headers, "-c", str(source.path), "-o", str(output))
             return output.read_bytes()
 
         name = f"{source.path.parent.name}/{source.path.name}"
-        inputs = (digest, name, source.made_of, *source.options)
+        inputs = (digest, compiler, name, source.made_of, *source.options)
         output.write_bytes(cache.get("object", inputs, make))
         return output
 

@@ -20,7 +20,7 @@ from tflm_wasm._errors import (
 
 COMMANDS = (
     *("build", "inspect", "run", "verify", "check", "bench", "profile"),
-    *("flash", "devices", "monitor", "doctor"),
+    *("aot", "flash", "devices", "monitor", "doctor"),
 )
 FAILED, NO_DEVICE, BUSY = 1, 3, 4
 
