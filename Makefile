@@ -37,11 +37,11 @@ types: $(STAMP) ## mypy, strict
 unit: $(STAMP) $(ENGINE) compiler qemu ## pytest, WORKERS=2 at a time
 	$(BIN)/pytest -n $(WORKERS)
 
-hil: $(STAMP) $(ENGINE) qemu ## every model on nine emulated boards; build/hil.html is the report
+hil: $(STAMP) $(ENGINE) qemu ## models on nine emulated boards, a slice; build/hil.html is the report
 	@mkdir -p build
 	$(BIN)/pytest hil_tests -n $(WORKERS) --hil-report build/hil.html
 
-hil-full: $(STAMP) $(ENGINE) qemu ## the same with 50 inputs for every model (an hour)
+hil-full: $(STAMP) $(ENGINE) qemu ## every model on each of them, 50 inputs a model (an hour)
 	@mkdir -p build
 	TFLM_WASM_HIL_INPUTS=50 $(BIN)/pytest hil_tests -n $(WORKERS) --hil-report build/hil.html
 

@@ -11,7 +11,7 @@ import pytest
 
 import tflm_wasm
 from tflm_wasm import Session
-from tflm_wasm._inspect import inspect
+from tflm_wasm._inspect_ops import read_ops
 
 ROOT = Path(__file__).resolve().parents[1]
 ZOO = ROOT / "firmware_models" / "zoo"
@@ -27,9 +27,12 @@ PUBLIC = (
 )
 ALL = (*OWN, *WAKE_WORDS, *PUBLIC)
 ENOUGH = 50  # inputs that a model is compared on
-# An emulator takes about a second for so many multiply-accumulates: a slow model gets fewer inputs.
+# What is left out when the environment asks for no number of inputs. An emulator takes a second for
+# so many multiply-accumulates, and receives 10 KB in a second.
 MACS_OF_A_TEST = 10_000_000
-FEWEST = 3
+FEWEST = 3  # inputs of a model with many
+LARGE_BYTES, LARGE_MACS = 32_768, 200_000
+BOARDS_OF_A_LARGE = 2
 
 
 def content(name: str) -> bytes:
@@ -54,11 +57,30 @@ def inputs_wanted() -> int | None:
 
 
 @cache
+def macs_of(name: str) -> int:
+    """Return the multiply-accumulates of one run."""
+    return sum(op.macs for op in read_ops(content(name)) if op.subgraph == 0)
+
+
 def inputs_of(name: str) -> int:
     """Return on how many inputs a model is compared."""
-    macs = inspect(content(name)).macs
-    affordable = max(FEWEST, MACS_OF_A_TEST // max(macs, 1))
+    affordable = max(FEWEST, MACS_OF_A_TEST // max(macs_of(name), 1))
     return inputs_wanted() or min(ENOUGH, affordable)
+
+
+def is_large(name: str) -> bool:
+    """Return whether a model that is here is left out on most boards."""
+    try:
+        return len(content(name)) > LARGE_BYTES or macs_of(name) > LARGE_MACS
+    except pytest.skip.Exception:
+        return False
+
+
+def runs_on(name: str, board: int, boards: int) -> bool:
+    """Return whether a model is tested on board number `board` of `boards`."""
+    if inputs_wanted() or not is_large(name):
+        return True
+    return (ALL.index(name) - board) % boards < BOARDS_OF_A_LARGE
 
 
 @cache

@@ -101,6 +101,19 @@ def test_the_same_module_gives_the_same_firmware():
     assert again.elf == firmware(module, "mps2-an386").elf
 
 
+def test_ram_that_is_short_by_some_bytes_is_refused_with_both_sizes():
+    """The guest alone fits, and the firmware beside it does not."""
+    small, step = zoo("sine_int8"), 16
+    report = firmware(small, "microbit").report
+    left = aot.load_board("microbit").ram.bytes - sum(report.ram.values())
+    fits = report.ram["arena"] + left // step * step - step
+    firmware(small, "microbit", aot.Options(arena_bytes=fits))
+    with pytest.raises(aot.DoesNotFitError) as caught:
+        firmware(small, "microbit", aot.Options(arena_bytes=fits + 2 * step))
+    assert caught.value.what == "ram"
+    assert 0 < caught.value.needed - caught.value.available <= 2 * step
+
+
 def test_what_does_not_fit_is_refused_with_both_sizes():
     with pytest.raises(aot.DoesNotFitError) as caught:
         aot.compile(zoo("digits_int8"), "microbit", aot.Options(arena_bytes=20_000), cache=CACHE)
