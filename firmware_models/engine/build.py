@@ -29,7 +29,7 @@ SEMANTICS = ("-fwrapv", "-ffp-contract=off", "-fno-delete-null-pointer-checks")
 COMPILE = ("-std=c11", "-O2", "-ffreestanding", "-mbulk-memory", "-fno-sanitize=all", "-g0")
 
 
-def op_names() -> list[str]:
+def all_ops() -> list[str]:
     """Return the names of all ops: the files in ops/."""
     return sorted(path.stem for path in (ENGINE / "ops").glob("*.c"))
 
@@ -54,20 +54,20 @@ def _zig(*arguments: str) -> None:
     _run(sys.executable, "-m", "ziglang", *arguments)
 
 
-def _compile(source: Path, folder: Path) -> Path:
+def _compile(source: Path, folder: Path, options: tuple[str, ...]) -> Path:
     output = folder / f"{source.stem}.o"
     _zig(
-        *("cc", "--target=wasm32-freestanding", *COMPILE, *SEMANTICS, *WARNINGS),
+        *("cc", "--target=wasm32-freestanding", *COMPILE, *options, *SEMANTICS, *WARNINGS),
         *(f"-I{folder}", f"-I{ROOT / 'abi'}", f"-I{ENGINE}", "-c", str(source), "-o", str(output)),
     )
     return output
 
 
-def _link(objects: list[Path], output: Path, *options: str) -> bytes:
+def _link(objects: list[Path], output: Path, stack_bytes: int, *options: str) -> bytes:
     # The stack lies above the control block: it overflows into the block's canary.
     _zig(
         *("wasm-ld", "--no-entry", "--gc-sections", "--strip-all", "--stack-first", *options),
-        *("-z", f"stack-size={4096 + STACK_BYTES}"),
+        *("-z", f"stack-size={4096 + stack_bytes}"),
         *(str(path) for path in objects),
         *("-o", str(output)),
     )
@@ -89,7 +89,7 @@ def _heap_base(linked: bytes) -> int:
     return values[module.exports["__heap_base"].index]
 
 
-def _control_block(heap_base: int) -> list[tuple[int, bytes]]:
+def _control_block(heap_base: int, stack_bytes: int) -> list[tuple[int, bytes]]:
     """Return the block as it is before init, as data segments: static fields, canary."""
     from tflm_wasm import _abi
 
@@ -101,7 +101,7 @@ def _control_block(heap_base: int) -> list[tuple[int, bytes]]:
         "max_model_size": _abi.PROFILES["strict"]["model_bytes"],
         "max_input_size": _abi.PROFILES["strict"]["input_bytes"],
         "page_log2": 16,
-        "stack_size": STACK_BYTES,
+        "stack_size": stack_bytes,
     }
     fields = bytearray(_abi.REGIONS["descriptors"][0])
     for name, value in statics.items():
@@ -109,8 +109,22 @@ def _control_block(heap_base: int) -> list[tuple[int, bytes]]:
     return [(0, bytes(fields)), (_abi.REGIONS["canary"][0], _abi.CANARY)]
 
 
-def build_engine(output: Path, ops: list[str] | None = None) -> None:
+def build_engine(
+    output: Path,
+    ops: list[str] | None = None,
+    *,
+    options: tuple[str, ...] = (),
+    stack_bytes: int = STACK_BYTES,
+    op_names: Path | None = None,
+) -> None:
     """Compile the engine with `ops` (None: all) and write it to `output`.
+
+    Args:
+        output: Where to write it.
+        ops: Names of its ops.
+        options: More compiler options.
+        stack_bytes: Size of its stack.
+        op_names: A file in place of tw_op_names.c.
 
     Raises:
         RuntimeError: The compiler or the linker failed; the text is its message.
@@ -120,14 +134,17 @@ def build_engine(output: Path, ops: list[str] | None = None) -> None:
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        ops = op_names() if ops is None else ops
+        ops = all_ops() if ops is None else ops
         write_registry(folder, ops)
+        files = sources(ops)
+        if op_names is not None:
+            files = [op_names if path.name == "tw_op_names.c" else path for path in files]
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            objects = list(pool.map(lambda source: _compile(source, folder), sources(ops)))
-        heap_base = _heap_base(_link(objects, folder / "measured.wasm", "--export=__heap_base"))
-        linked = _link(objects, folder / "linked.wasm")
+            objects = list(pool.map(lambda source: _compile(source, folder, options), files))
+        measured = _link(objects, folder / "measured.wasm", stack_bytes, "--export=__heap_base")
+        linked = _link(objects, folder / "linked.wasm", stack_bytes)
     memory = _wasm.parse(linked).memories[0]
-    segments = _control_block(heap_base)
+    segments = _control_block(_heap_base(measured), stack_bytes)
     output.write_bytes(_wasm_rewrite.rewrite(linked, memory=memory, segments=segments))
 
 
@@ -139,7 +156,7 @@ def build_native(output: Path, compiler: str = "cc") -> None:
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        ops = op_names()
+        ops = all_ops()
         write_registry(folder, ops)
         # tw_abi.c is wasm only: it is made of the control block at address 0.
         files = [path for path in sources(ops) if path.stem != "tw_abi"]

@@ -56,20 +56,15 @@ def _op_names(ops: list[str]) -> str:
 
 def build(ops: list[str], cache: Cache) -> bytes:
     """Compile the engine with these ops to WebAssembly."""
-    script = _build_script()
-    script.COMPILE = (*script.COMPILE, *_COMPILE)
-    script.STACK_BYTES = STACK_BYTES
-    all_sources = script.sources
 
     def make() -> bytes:
         with tempfile.TemporaryDirectory() as folder:
             names = Path(folder) / "tw_op_names.c"
             names.write_text(_op_names(ops))
-            script.sources = lambda ops: [
-                names if path.name == names.name else path for path in all_sources(ops)
-            ]
             output = Path(folder) / "engine.wasm"
-            script.build_engine(output, ops)
+            _build_script().build_engine(
+                output, ops, options=_COMPILE, stack_bytes=STACK_BYTES, op_names=names
+            )
             return output.read_bytes()
 
     sources = _sources.digest(_sources.engine(), _sources.root() / "abi")

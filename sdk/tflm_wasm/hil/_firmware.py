@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import json
 import struct
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from tflm_wasm import _abi, aot
-from tflm_wasm._block import Block
+from tflm_wasm import aot
 from tflm_wasm._build import build
-from tflm_wasm._module import Module
-from tflm_wasm._wasm import parse
-from tflm_wasm.aot import _engine, _sources
-from tflm_wasm.aot._firmware import _Build, _Guest
-from tflm_wasm.aot._plan import align
+from tflm_wasm.aot import _sources
 
 _HEAD: Final = struct.Struct("<I")
 _MOST_ARENA_BYTES: Final = 512 * 1024
@@ -72,28 +66,9 @@ def for_any_model(board: aot.Board) -> Image:
                 available=board.ram.bytes,
             )
         options = aot.Options(arena_bytes=min(room, _MOST_ARENA_BYTES))
-        with tempfile.TemporaryDirectory(prefix="tw-hil-") as folder:
-            return _AnyModel(_NoModel(), board, options, aot.Cache(), Path(folder)).firmware()
+        return aot.compile(None, board, options)
 
     return _cached(board, b"", make)
-
-
-class _NoModel(Module):
-    """Stands for a module whose model comes later: what is built in is refused as no model."""
-
-    def __init__(self) -> None:
-        self.model = bytes(16)
-
-
-class _AnyModel(_Build):
-    """Firmware whose engine has every op."""
-
-    def _guest(self, module: Module) -> tuple[bytes, _Guest]:  # noqa: ARG002
-        ops = sorted(path.stem for path in (_sources.engine() / "ops").glob("*.c"))
-        wasm = _engine.build(ops, self.cache)
-        block = Block.of_bytes(parse(wasm).initial_bytes(0, _abi.BLOCK_BYTES))
-        arena = self.options.arena_bytes or 0
-        return wasm, _Guest(block, align(block["heap_base"], _abi.ALIGNMENT_BYTES) + arena, arena)
 
 
 def _cached(board: aot.Board, what: bytes, make: Callable[[], aot.Firmware]) -> Image:
