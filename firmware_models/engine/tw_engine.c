@@ -97,18 +97,29 @@ int32_t tw_quant_zero_point(tw_quant q, uint32_t i) {
   return i < q.zero_point_count ? (int32_t)tw_load_i64(q.zero_points + 8 * (size_t)i) : 0;
 }
 
+static tw_fb_table operator_table(const tw_engine *e, const tw_node *node) {
+  tw_fb_table table = {node->table, 0, 0, 0};
+  table.vtable = (uint32_t)((int64_t)node->table - tw_load_i32(e->fb.data + node->table));
+  table.vtable_bytes = tw_load_u16(e->fb.data + table.vtable);
+  table.table_bytes = tw_load_u16(e->fb.data + table.vtable + 2);
+  return table;
+}
+
 tw_status tw_options(tw_engine *e, const tw_node *node, uint8_t expected, tw_fb_table *options) {
   tw_fb *fb = &e->fb;
-  tw_fb_table table = {node->table, 0, 0, 0};
-  table.vtable = (uint32_t)((int64_t)node->table - tw_load_i32(fb->data + node->table));
-  table.vtable_bytes = tw_load_u16(fb->data + table.vtable);
-  table.table_bytes = tw_load_u16(fb->data + table.vtable + 2);
+  tw_fb_table table = operator_table(e, node);
   uint8_t type = tw_fb_u8(fb, table, OPERATOR_OPTIONS_TYPE, TW_OPTIONS_NONE);
   TW_VERIFY(e, type == expected || type == TW_OPTIONS_NONE, TW_E_MODEL, "options of type %u",
             type);
   *options = tw_fb_sub(fb, table, OPERATOR_OPTIONS);
   if (type == TW_OPTIONS_NONE) *options = (tw_fb_table){0, 0, 0, 0};
   TW_VERIFY(e, !fb->bad, TW_E_MODEL, "malformed options");
+  return TW_OK;
+}
+
+tw_status tw_custom_options(tw_engine *e, const tw_node *node, tw_fb_vector *options) {
+  *options = tw_fb_vec(&e->fb, operator_table(e, node), OPERATOR_CUSTOM_OPTIONS, 1);
+  TW_VERIFY(e, !e->fb.bad, TW_E_MODEL, "malformed options");
   return TW_OK;
 }
 

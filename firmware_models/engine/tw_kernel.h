@@ -1,7 +1,8 @@
 /* What a kernel sees of the engine.
  *
  * A kernel is one file, ops/<name>.c, that defines `const tw_op tw_op_<name>`; the build makes the
- * registry, ops.def, from the names. What several kernels share is in tw_*.h beside this file.
+ * registry, ops.def, from the names. The name is the op's in lower case; a custom op's own name in
+ * snake case. What several kernels share is in tw_*.h beside this file.
  * `prepare` checks types, shapes and options and computes all that `eval` needs (tw_alloc,
  * tw_request_scratch); `eval` only loops. Nothing in the model is trusted: after prepare returns
  * TW_OK, no input data whatever may make eval read or write outside its tensors, loop without
@@ -19,11 +20,14 @@
 #include "ops.def"
 #undef TW_OP
 
+enum { TW_OP_CUSTOM = 32 };
+
 /* Returned by eval to have subgraph e->callee run; eval is then called again, e->phase one higher. */
 enum { TW_CALL = 1 };
 
 struct tw_op {
-  uint8_t code; /* BuiltinOperator; 32 = CUSTOM */
+  uint8_t code;       /* BuiltinOperator; TW_OP_CUSTOM for an op that has a name instead */
+  const char *custom; /* that name; NULL for a builtin */
   tw_status (*prepare)(tw_engine *e, tw_node *node);
   int (*eval)(tw_engine *e, tw_node *node); /* a tw_status, or TW_CALL */
 };
@@ -92,6 +96,9 @@ int32_t tw_quant_zero_point(tw_quant q, uint32_t i); /* 0 when not quantized */
 /* The builtin options table if it is there (an absent table reads as all defaults); `expected` is
  * the BuiltinOptions union value (TW_OPTIONS_*). */
 tw_status tw_options(tw_engine *e, const tw_node *node, uint8_t expected, tw_fb_table *options);
+
+/* The bytes of a custom op's options; none when it has no options. */
+tw_status tw_custom_options(tw_engine *e, const tw_node *node, tw_fb_vector *options);
 
 /* ---- memory: only in prepare ---- */
 

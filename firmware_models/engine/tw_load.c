@@ -8,7 +8,7 @@ static const tw_op *const registry[] = {
 #undef TW_OP
 };
 
-enum { OP_CUSTOM = 32, OP_VAR_HANDLE = 142 };
+enum { OP_VAR_HANDLE = 142 };
 
 static tw_status malformed(tw_engine *e) {
   return tw_fail_model(e, TW_E_MODEL, "malformed flatbuffer: an offset or size is out of bounds");
@@ -110,30 +110,40 @@ static tw_status load_tensor(tw_engine *e, tw_fb_table table, tw_fb_vector buffe
   return TW_OK;
 }
 
+static bool is_called(const tw_op *op, int32_t code, const uint8_t *name, uint32_t name_bytes) {
+  if (op->code != code) return false;
+  if (code != TW_OP_CUSTOM) return true;
+  for (uint32_t i = 0; i < name_bytes; i++) {
+    if (op->custom[i] == 0 || op->custom[i] != (char)name[i]) return false;
+  }
+  return op->custom[name_bytes] == 0;
+}
+
 static tw_status find_op(tw_engine *e, tw_fb_vector opcodes, tw_fb_table table, const tw_op **op) {
   uint32_t index = (uint32_t)tw_fb_i32(&e->fb, table, OPERATOR_OPCODE_INDEX, 0);
   tw_fb_table opcode = tw_fb_at(&e->fb, opcodes, index);
   int32_t old = (int8_t)tw_fb_u8(&e->fb, opcode, OPCODE_DEPRECATED_BUILTIN, 0);
   int32_t code = tw_max(old, tw_fb_i32(&e->fb, opcode, OPCODE_BUILTIN, 0));
+  tw_fb_vector name = tw_fb_vec(&e->fb, opcode, OPCODE_CUSTOM, 1);
   if (e->fb.bad) return malformed(e);
+  const uint8_t *characters = e->fb.data + name.pos;
   for (uint32_t i = 0; i < TW_COUNT(registry); i++) {
-    if (registry[i]->code == code) {
+    if (is_called(registry[i], code, characters, name.count)) {
       *op = registry[i];
       return TW_OK;
     }
   }
   char custom[40] = "";
-  if (code == OP_CUSTOM) {
-    tw_fb_vector name = tw_fb_vec(&e->fb, opcode, OPCODE_CUSTOM, 1);
+  if (code == TW_OP_CUSTOM) {
     uint32_t length = name.count < sizeof custom - 1 ? name.count : (uint32_t)sizeof custom - 1;
-    memcpy(custom, e->fb.data + name.pos, length);
+    memcpy(custom, characters, length);
     custom[length] = 0;
     for (char *c = custom; *c != 0; c++) {
       if (*c < ' ' || *c > '~') *c = '?';
     }
   }
   return tw_fail_model(e, TW_E_OP, "op %d: %s%s%s is not supported", (int)e->node,
-                       tw_op_name((uint32_t)code), code == OP_CUSTOM ? " " : "", custom);
+                       tw_op_name((uint32_t)code), code == TW_OP_CUSTOM ? " " : "", custom);
 }
 
 /* Tensor indices of a node or subgraph: below `count`, or -1 where `optional`. */

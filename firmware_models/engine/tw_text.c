@@ -66,7 +66,8 @@ tw_status tw_fail(tw_engine *e, tw_status status, const char *format, ...) {
     put_string(&s, "op ");
     put_number(&s, e->node);
     put_char(&s, ' ');
-    put_string(&s, tw_op_name(e->subgraphs[e->subgraph].nodes[e->node].op->code));
+    const tw_op *op = e->subgraphs[e->subgraph].nodes[e->node].op;
+    put_string(&s, op->code == TW_OP_CUSTOM ? op->custom : tw_op_name(op->code));
     put_string(&s, ": ");
   }
   va_list arguments;

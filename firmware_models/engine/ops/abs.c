@@ -43,4 +43,4 @@ static int eval(tw_engine *e, tw_node *node) {
   return tw_map_int(e, node, node->data == NULL ? plain : quantized);
 }
 
-const tw_op tw_op_abs = {101, prepare, eval};
+const tw_op tw_op_abs = {.code = 101, .prepare = prepare, .eval = eval};

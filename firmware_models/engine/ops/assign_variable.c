@@ -28,4 +28,4 @@ static int eval(tw_engine *e, tw_node *node) {
   return TW_OK;
 }
 
-const tw_op tw_op_assign_variable = {144, prepare, eval};
+const tw_op tw_op_assign_variable = {.code = 144, .prepare = prepare, .eval = eval};

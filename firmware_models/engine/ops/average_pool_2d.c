@@ -60,4 +60,4 @@ static int eval(tw_engine *e, tw_node *node) {
   return TW_OK;
 }
 
-const tw_op tw_op_average_pool_2d = {1, tw_pool_prepare, eval};
+const tw_op tw_op_average_pool_2d = {.code = 1, .prepare = tw_pool_prepare, .eval = eval};

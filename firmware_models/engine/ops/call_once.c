@@ -28,4 +28,4 @@ static int eval(tw_engine *e, tw_node *node) {
   return TW_OK;
 }
 
-const tw_op tw_op_call_once = {129, prepare, eval};
+const tw_op tw_op_call_once = {.code = 129, .prepare = prepare, .eval = eval};

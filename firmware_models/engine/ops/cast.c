@@ -71,4 +71,4 @@ static int eval(tw_engine *e, tw_node *node) {
   return TW_OK;
 }
 
-const tw_op tw_op_cast = {53, prepare, eval};
+const tw_op tw_op_cast = {.code = 53, .prepare = prepare, .eval = eval};

@@ -33,4 +33,4 @@ static tw_status prepare(tw_engine *e, tw_node *node) {
   return quantized ? check_quantization(e, node, output->type) : TW_OK;
 }
 
-const tw_op tw_op_concatenation = {2, prepare, tw_strips_eval};
+const tw_op tw_op_concatenation = {.code = 2, .prepare = prepare, .eval = tw_strips_eval};

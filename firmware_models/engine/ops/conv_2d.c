@@ -152,4 +152,4 @@ static int eval(tw_engine *e, tw_node *node) {
   return TW_OK;
 }
 
-const tw_op tw_op_conv_2d = {3, prepare, eval};
+const tw_op tw_op_conv_2d = {.code = 3, .prepare = prepare, .eval = eval};

@@ -3,4 +3,4 @@
 
 static int eval(tw_engine *e, tw_node *node) { return tw_map_f32(e, node, tw_cosf); }
 
-const tw_op tw_op_cos = {108, tw_unary_f32_prepare, eval};
+const tw_op tw_op_cos = {.code = 108, .prepare = tw_unary_f32_prepare, .eval = eval};

@@ -137,4 +137,4 @@ static int eval(tw_engine *e, tw_node *node) {
   return TW_OK;
 }
 
-const tw_op tw_op_depthwise_conv_2d = {4, prepare, eval};
+const tw_op tw_op_depthwise_conv_2d = {.code = 4, .prepare = prepare, .eval = eval};

@@ -36,4 +36,4 @@ static int eval(tw_engine *e, tw_node *node) {
   return TW_OK;
 }
 
-const tw_op tw_op_dequantize = {6, prepare, eval};
+const tw_op tw_op_dequantize = {.code = 6, .prepare = prepare, .eval = eval};

@@ -101,4 +101,4 @@ static int eval(tw_engine *e, tw_node *node) {
   return tw_binary_eval(e, node);
 }
 
-const tw_op tw_op_div = {42, prepare, eval};
+const tw_op tw_op_div = {.code = 42, .prepare = prepare, .eval = eval};

@@ -37,4 +37,4 @@ static int eval(tw_engine *e, tw_node *node) {
   return tw_map_int(e, node, quantized);
 }
 
-const tw_op tw_op_elu = {111, prepare, eval};
+const tw_op tw_op_elu = {.code = 111, .prepare = prepare, .eval = eval};

@@ -5,4 +5,4 @@ static tw_status prepare(tw_engine *e, tw_node *node) {
   return tw_compare_prepare(e, node, TW_EQUAL, TW_TYPE(TW_BOOL));
 }
 
-const tw_op tw_op_equal = {71, prepare, tw_binary_eval};
+const tw_op tw_op_equal = {.code = 71, .prepare = prepare, .eval = tw_binary_eval};

@@ -19,4 +19,4 @@ static tw_status prepare(tw_engine *e, tw_node *node) {
   return TW_OK;
 }
 
-const tw_op tw_op_expand_dims = {70, prepare, tw_copy_eval};
+const tw_op tw_op_expand_dims = {.code = 70, .prepare = prepare, .eval = tw_copy_eval};

@@ -42,4 +42,4 @@ static int eval(tw_engine *e, tw_node *node) {
   return TW_OK;
 }
 
-const tw_op tw_op_fill = {94, prepare, eval};
+const tw_op tw_op_fill = {.code = 94, .prepare = prepare, .eval = eval};

@@ -20,4 +20,4 @@ static int eval(tw_engine *e, tw_node *node) {
   return tw_binary_eval(e, node);
 }
 
-const tw_op tw_op_floor_div = {90, prepare, eval};
+const tw_op tw_op_floor_div = {.code = 90, .prepare = prepare, .eval = eval};

@@ -17,4 +17,4 @@ static tw_status prepare(tw_engine *e, tw_node *node) {
   return TW_OK;
 }
 
-const tw_op tw_op_floor_mod = {95, prepare, tw_binary_eval};
+const tw_op tw_op_floor_mod = {.code = 95, .prepare = prepare, .eval = tw_binary_eval};

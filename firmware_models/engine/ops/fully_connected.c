@@ -102,4 +102,4 @@ static int eval(tw_engine *e, tw_node *node) {
   return TW_OK;
 }
 
-const tw_op tw_op_fully_connected = {9, prepare, eval};
+const tw_op tw_op_fully_connected = {.code = 9, .prepare = prepare, .eval = eval};

@@ -56,4 +56,4 @@ static int eval(tw_engine *e, tw_node *node) {
   return TW_OK;
 }
 
-const tw_op tw_op_gather = {36, prepare, eval};
+const tw_op tw_op_gather = {.code = 36, .prepare = prepare, .eval = eval};

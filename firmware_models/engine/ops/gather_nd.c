@@ -33,4 +33,4 @@ static int eval(tw_engine *e, tw_node *node) {
   return TW_OK;
 }
 
-const tw_op tw_op_gather_nd = {107, prepare, eval};
+const tw_op tw_op_gather_nd = {.code = 107, .prepare = prepare, .eval = eval};

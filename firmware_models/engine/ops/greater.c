@@ -5,4 +5,4 @@ static tw_status prepare(tw_engine *e, tw_node *node) {
   return tw_compare_prepare(e, node, TW_GREATER, TW_TYPE(TW_INT16));
 }
 
-const tw_op tw_op_greater = {61, prepare, tw_binary_eval};
+const tw_op tw_op_greater = {.code = 61, .prepare = prepare, .eval = tw_binary_eval};

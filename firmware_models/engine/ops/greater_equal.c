@@ -4,4 +4,4 @@ static tw_status prepare(tw_engine *e, tw_node *node) {
   return tw_compare_prepare(e, node, TW_GREATER | TW_EQUAL, 0);
 }
 
-const tw_op tw_op_greater_equal = {62, prepare, tw_binary_eval};
+const tw_op tw_op_greater_equal = {.code = 62, .prepare = prepare, .eval = tw_binary_eval};

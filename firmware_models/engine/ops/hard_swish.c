@@ -82,4 +82,4 @@ static int eval(tw_engine *e, tw_node *node) {
   return tw_map_int(e, node, quantized);
 }
 
-const tw_op tw_op_hard_swish = {117, prepare, eval};
+const tw_op tw_op_hard_swish = {.code = 117, .prepare = prepare, .eval = eval};

@@ -50,4 +50,4 @@ TW_SMALL static int eval(tw_engine *e, tw_node *node) {
   return TW_OK;
 }
 
-const tw_op tw_op_leaky_relu = {98, prepare, eval};
+const tw_op tw_op_leaky_relu = {.code = 98, .prepare = prepare, .eval = eval};

@@ -3,4 +3,4 @@
 
 static int eval(tw_engine *e, tw_node *node) { return tw_map_f32(e, node, tw_logf); }
 
-const tw_op tw_op_log = {73, tw_unary_f32_prepare, eval};
+const tw_op tw_op_log = {.code = 73, .prepare = tw_unary_f32_prepare, .eval = eval};

@@ -9,4 +9,4 @@ static tw_status prepare(tw_engine *e, tw_node *node) {
   return TW_OK;
 }
 
-const tw_op tw_op_logical_and = {86, prepare, tw_binary_eval};
+const tw_op tw_op_logical_and = {.code = 86, .prepare = prepare, .eval = tw_binary_eval};

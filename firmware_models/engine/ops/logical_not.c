@@ -14,4 +14,4 @@ static int eval(tw_engine *e, tw_node *node) {
   return TW_OK;
 }
 
-const tw_op tw_op_logical_not = {87, prepare, eval};
+const tw_op tw_op_logical_not = {.code = 87, .prepare = prepare, .eval = eval};

@@ -9,4 +9,4 @@ static tw_status prepare(tw_engine *e, tw_node *node) {
   return TW_OK;
 }
 
-const tw_op tw_op_logical_or = {84, prepare, tw_binary_eval};
+const tw_op tw_op_logical_or = {.code = 84, .prepare = prepare, .eval = tw_binary_eval};

@@ -36,4 +36,4 @@ static int eval(tw_engine *e, tw_node *node) {
   }
 }
 
-const tw_op tw_op_logistic = {14, prepare, eval};
+const tw_op tw_op_logistic = {.code = 14, .prepare = prepare, .eval = eval};

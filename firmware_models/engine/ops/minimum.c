@@ -3,4 +3,4 @@
 /* MINIMUM: the smaller of two elements. */
 static tw_status prepare(tw_engine *e, tw_node *node) { return tw_extreme_prepare(e, node, false); }
 
-const tw_op tw_op_minimum = {57, prepare, tw_binary_eval};
+const tw_op tw_op_minimum = {.code = 57, .prepare = prepare, .eval = tw_binary_eval};

@@ -69,4 +69,4 @@ static tw_status prepare(tw_engine *e, tw_node *node) {
   }
 }
 
-const tw_op tw_op_mul = {18, prepare, tw_binary_eval};
+const tw_op tw_op_mul = {.code = 18, .prepare = prepare, .eval = tw_binary_eval};

@@ -5,4 +5,4 @@ static tw_status prepare(tw_engine *e, tw_node *node) {
   return tw_compare_prepare(e, node, TW_LESS | TW_GREATER | TW_UNORDERED, TW_TYPE(TW_BOOL));
 }
 
-const tw_op tw_op_not_equal = {72, prepare, tw_binary_eval};
+const tw_op tw_op_not_equal = {.code = 72, .prepare = prepare, .eval = tw_binary_eval};

@@ -11,4 +11,4 @@ static tw_status prepare(tw_engine *e, tw_node *node) {
                            TW_TYPES_F_I8_I16_I32 | TW_TYPE(TW_INT64));
 }
 
-const tw_op tw_op_pack = {83, prepare, tw_strips_eval};
+const tw_op tw_op_pack = {.code = 83, .prepare = prepare, .eval = tw_strips_eval};

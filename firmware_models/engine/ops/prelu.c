@@ -55,4 +55,4 @@ static tw_status prepare(tw_engine *e, tw_node *node) {
   return tw_scale_of(e, (double)in.scale / (double)out.scale, &p->identity);
 }
 
-const tw_op tw_op_prelu = {54, prepare, tw_binary_eval};
+const tw_op tw_op_prelu = {.code = 54, .prepare = prepare, .eval = tw_binary_eval};

@@ -92,4 +92,4 @@ static int eval(tw_engine *e, tw_node *node) {
   return TW_OK;
 }
 
-const tw_op tw_op_quantize = {114, prepare, eval};
+const tw_op tw_op_quantize = {.code = 114, .prepare = prepare, .eval = eval};

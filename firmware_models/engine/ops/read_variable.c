@@ -16,4 +16,4 @@ static int eval(tw_engine *e, tw_node *node) {
   return TW_OK;
 }
 
-const tw_op tw_op_read_variable = {143, prepare, eval};
+const tw_op tw_op_read_variable = {.code = 143, .prepare = prepare, .eval = eval};

@@ -25,4 +25,4 @@ static int eval(tw_engine *e, tw_node *node) {
   return tw_reduce_run(e, node, *(const uint8_t *)node->data, one);
 }
 
-const tw_op tw_op_reduce_all = {140, prepare, eval};
+const tw_op tw_op_reduce_all = {.code = 140, .prepare = prepare, .eval = eval};

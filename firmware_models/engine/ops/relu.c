@@ -41,4 +41,4 @@ static int eval(tw_engine *e, tw_node *node) {
   return tw_map_int(e, node, quantized);
 }
 
-const tw_op tw_op_relu = {19, prepare, eval};
+const tw_op tw_op_relu = {.code = 19, .prepare = prepare, .eval = eval};

@@ -36,4 +36,4 @@ static int eval(tw_engine *e, tw_node *node) {
   return tw_map_int(e, node, quantized);
 }
 
-const tw_op tw_op_relu6 = {21, prepare, eval};
+const tw_op tw_op_relu6 = {.code = 21, .prepare = prepare, .eval = eval};

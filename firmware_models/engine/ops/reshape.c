@@ -12,4 +12,4 @@ static tw_status prepare(tw_engine *e, tw_node *node) {
   return TW_OK;
 }
 
-const tw_op tw_op_reshape = {22, prepare, tw_copy_eval};
+const tw_op tw_op_reshape = {.code = 22, .prepare = prepare, .eval = tw_copy_eval};

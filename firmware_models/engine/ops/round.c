@@ -9,4 +9,4 @@ static float f(float x) {
 
 static int eval(tw_engine *e, tw_node *node) { return tw_map_f32(e, node, f); }
 
-const tw_op tw_op_round = {116, tw_unary_f32_prepare, eval};
+const tw_op tw_op_round = {.code = 116, .prepare = tw_unary_f32_prepare, .eval = eval};

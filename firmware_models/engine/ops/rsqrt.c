@@ -52,4 +52,4 @@ static int eval(tw_engine *e, tw_node *node) {
   return tw_map_int(e, node, quantized);
 }
 
-const tw_op tw_op_rsqrt = {76, prepare, eval};
+const tw_op tw_op_rsqrt = {.code = 76, .prepare = prepare, .eval = eval};

@@ -17,4 +17,4 @@ static int eval(tw_engine *e, tw_node *node) {
   return TW_OK;
 }
 
-const tw_op tw_op_shape = {77, prepare, eval};
+const tw_op tw_op_shape = {.code = 77, .prepare = prepare, .eval = eval};

@@ -63,4 +63,4 @@ static int eval(tw_engine *e, tw_node *node) {
   return TW_OK;
 }
 
-const tw_op tw_op_slice = {65, prepare, eval};
+const tw_op tw_op_slice = {.code = 65, .prepare = prepare, .eval = eval};

@@ -192,4 +192,4 @@ static int eval(tw_engine *e, tw_node *node) {
   return TW_OK;
 }
 
-const tw_op tw_op_softmax = {25, prepare, eval};
+const tw_op tw_op_softmax = {.code = 25, .prepare = prepare, .eval = eval};

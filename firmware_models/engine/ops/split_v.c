@@ -8,4 +8,4 @@ static tw_status prepare(tw_engine *e, tw_node *node) {
   return tw_strips_prepare(e, node, (tw_strips){.whole = 0}, *axis, TW_TYPES_F_I8_I16_I32);
 }
 
-const tw_op tw_op_split_v = {102, prepare, tw_strips_eval};
+const tw_op tw_op_split_v = {.code = 102, .prepare = prepare, .eval = tw_strips_eval};

@@ -4,4 +4,4 @@ static float f(float x) { return __builtin_sqrtf(x); }
 
 static int eval(tw_engine *e, tw_node *node) { return tw_map_f32(e, node, f); }
 
-const tw_op tw_op_sqrt = {75, tw_unary_f32_prepare, eval};
+const tw_op tw_op_sqrt = {.code = 75, .prepare = tw_unary_f32_prepare, .eval = eval};

@@ -4,4 +4,4 @@ static float f(float x) { return x * x; }
 
 static int eval(tw_engine *e, tw_node *node) { return tw_map_f32(e, node, f); }
 
-const tw_op tw_op_square = {92, tw_unary_f32_prepare, eval};
+const tw_op tw_op_square = {.code = 92, .prepare = tw_unary_f32_prepare, .eval = eval};

@@ -64,4 +64,4 @@ static tw_status prepare(tw_engine *e, tw_node *node) {
   return prepare_quantized(e, node, s);
 }
 
-const tw_op tw_op_squared_difference = {99, prepare, tw_binary_eval};
+const tw_op tw_op_squared_difference = {.code = 99, .prepare = prepare, .eval = tw_binary_eval};

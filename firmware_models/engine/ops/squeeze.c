@@ -39,4 +39,4 @@ static tw_status prepare(tw_engine *e, tw_node *node) {
   return TW_OK;
 }
 
-const tw_op tw_op_squeeze = {43, prepare, tw_copy_eval};
+const tw_op tw_op_squeeze = {.code = 43, .prepare = prepare, .eval = tw_copy_eval};

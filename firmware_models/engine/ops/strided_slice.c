@@ -78,4 +78,4 @@ static int eval(tw_engine *e, tw_node *node) {
   return TW_OK;
 }
 
-const tw_op tw_op_strided_slice = {45, prepare, eval};
+const tw_op tw_op_strided_slice = {.code = 45, .prepare = prepare, .eval = eval};

@@ -2,4 +2,4 @@
 
 static tw_status prepare(tw_engine *e, tw_node *node) { return tw_total_prepare(e, node, false); }
 
-const tw_op tw_op_sum = {74, prepare, tw_total_eval};
+const tw_op tw_op_sum = {.code = 74, .prepare = prepare, .eval = tw_total_eval};

@@ -198,4 +198,4 @@ static int eval(tw_engine *e, tw_node *node) {
   return TW_OK;
 }
 
-const tw_op tw_op_svdf = {27, prepare, eval};
+const tw_op tw_op_svdf = {.code = 27, .prepare = prepare, .eval = eval};

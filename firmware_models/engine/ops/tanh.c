@@ -29,4 +29,4 @@ static int eval(tw_engine *e, tw_node *node) {
   }
 }
 
-const tw_op tw_op_tanh = {28, prepare, eval};
+const tw_op tw_op_tanh = {.code = 28, .prepare = prepare, .eval = eval};

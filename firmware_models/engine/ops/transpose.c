@@ -30,4 +30,4 @@ static int eval(tw_engine *e, tw_node *node) {
   return TW_OK;
 }
 
-const tw_op tw_op_transpose = {39, prepare, eval};
+const tw_op tw_op_transpose = {.code = 39, .prepare = prepare, .eval = eval};

@@ -180,4 +180,4 @@ static int eval(tw_engine *e, tw_node *node) {
   return TW_OK;
 }
 
-const tw_op tw_op_transpose_conv = {67, prepare, eval};
+const tw_op tw_op_transpose_conv = {.code = 67, .prepare = prepare, .eval = eval};

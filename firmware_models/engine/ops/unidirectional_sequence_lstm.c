@@ -282,4 +282,4 @@ static int eval(tw_engine *e, tw_node *node) {
   return TW_OK;
 }
 
-const tw_op tw_op_unidirectional_sequence_lstm = {44, prepare, eval};
+const tw_op tw_op_unidirectional_sequence_lstm = {.code = 44, .prepare = prepare, .eval = eval};

@@ -10,4 +10,4 @@ static tw_status prepare(tw_engine *e, tw_node *node) {
   return tw_strips_prepare(e, node, (tw_strips){.stacked = true}, axis, TW_TYPES_F_I8_I16_I32);
 }
 
-const tw_op tw_op_unpack = {88, prepare, tw_strips_eval};
+const tw_op tw_op_unpack = {.code = 88, .prepare = prepare, .eval = tw_strips_eval};

@@ -45,4 +45,4 @@ static int eval(tw_engine *e, tw_node *node) {
   return TW_OK;
 }
 
-const tw_op tw_op_var_handle = {142, prepare, eval};
+const tw_op tw_op_var_handle = {.code = 142, .prepare = prepare, .eval = eval};

@@ -17,4 +17,4 @@ static int eval(tw_engine *e, tw_node *node) {
   return TW_OK;
 }
 
-const tw_op tw_op_zeros_like = {93, prepare, eval};
+const tw_op tw_op_zeros_like = {.code = 93, .prepare = prepare, .eval = eval};

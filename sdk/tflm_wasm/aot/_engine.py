@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -37,7 +38,12 @@ def all_ops() -> list[str]:
 
 def ops_of(model: bytes) -> list[str]:
     """Return the names of the model's ops that the engine has, as in the engine's ops/ folder."""
-    return sorted(set(all_ops()) & {op.name.lower() for op in read_ops(model)})
+    return sorted(set(all_ops()) & {_file_stem(op.name) for op in read_ops(model)})
+
+
+def _file_stem(name: str) -> str:
+    """Return an op's name as its file in ops/ has it: CONV_2D, SignalFftAutoScale in snake case."""
+    return re.sub("(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
 
 def _op_names(ops: list[str]) -> str:
