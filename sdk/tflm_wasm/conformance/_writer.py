@@ -82,6 +82,36 @@ class Model:
         return Writer().write(self)
 
 
+def op_model(
+    code: str,
+    inputs: Sequence[Tensor | None],
+    outputs: Sequence[Tensor],
+    options: tuple[str, dict[str, Any]] | None = None,
+    *,
+    version: int = 1,
+    custom: str | None = None,
+    custom_options: bytes = b"",
+) -> Model:
+    """Return a model of one op; its inputs that are not constant are the model's, in order.
+
+    An input of None is absent.
+    """
+    present = [tensor for tensor in inputs if tensor is not None]
+    numbers = iter(range(len(present)))
+    results = range(len(present), len(present) + len(outputs))
+    op = Op(
+        code,
+        [-1 if tensor is None else next(numbers) for tensor in inputs],
+        list(results),
+        options,
+        version,
+        custom,
+        custom_options,
+    )
+    given = [i for i, t in enumerate(present) if t.data is None and not t.variable]
+    return Model([Graph([*present, *outputs], [op], given, list(results))])
+
+
 def single_op(
     code: str,
     inputs: Sequence[Tensor],
@@ -90,16 +120,8 @@ def single_op(
     *,
     version: int = 1,
 ) -> bytes:
-    """Return a model of one op; its non-constant inputs are the model's inputs, in order."""
-    tensors = [*inputs, *outputs]
-    first_output = len(inputs)
-    graph = Graph(
-        tensors,
-        [Op(code, range(first_output), range(first_output, len(tensors)), options, version)],
-        [i for i, t in enumerate(inputs) if t.data is None and not t.variable],
-        range(first_output, len(tensors)),
-    )
-    return Model([graph]).to_bytes()
+    """Return the bytes of `op_model`."""
+    return op_model(code, inputs, outputs, options, version=version).to_bytes()
 
 
 def flexbuffer(fields: Mapping[str, Any]) -> bytes:
