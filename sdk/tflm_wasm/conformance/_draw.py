@@ -77,10 +77,8 @@ class Draw:
 
     def some(self, name: str, items: Sequence[T], count: int) -> list[T]:
         """Return `count` of the items, in any order; the first ones in theirs are the simplest."""
-        left, chosen = list(items), []
-        for i in range(count):
-            chosen.append(left.pop(self.below(f"{name}.{i}", len(left))))
-        return chosen
+        left = list(items)
+        return [left.pop(self.below(f"{name}.{i}", len(left))) for i in range(count)]
 
     def words(self, name: str, count: int) -> Words:
         """Return `count` random 64-bit words (splitmix64), which do not count as a choice."""

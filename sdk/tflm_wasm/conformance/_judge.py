@@ -205,9 +205,7 @@ def with_rule(result: Result) -> Result:
 _Where = tuple[str, str]  # our value there and TFLM's, in words
 
 
-def _outcome(
-    case: Case, ours: Answer, theirs: Answer
-) -> tuple[Outcome, int, bool, _Where | None]:
+def _outcome(case: Case, ours: Answer, theirs: Answer) -> tuple[Outcome, int, bool, _Where | None]:
     if ours.step == "died":
         return Outcome.TRAP, 0, False, None
     if theirs.step == "died":
@@ -236,9 +234,7 @@ def _refusal(ours: Answer, theirs: Answer) -> Outcome:
     return Outcome.TFLM_REFUSES
 
 
-def _compare(
-    case: Case, ours: Answer, theirs: Answer
-) -> tuple[int, bool, bool, _Where | None]:
+def _compare(case: Case, ours: Answer, theirs: Answer) -> tuple[int, bool, bool, _Where | None]:
     """Return the largest distance, whether all are near, whether NaNs differ, and where."""
     allowed = tolerance(case.op, case.kind)
     largest, near, nan_only, where = 0, True, False, None

@@ -13,7 +13,10 @@ from tflm_wasm.conformance._writer import Model
 
 Make: TypeAlias = Callable[[Space, str, str], Model]
 
-FAMILIES: Final = ("conv", "convert", "elementwise", "unary")
+FAMILIES: Final = (
+    *("chains", "control", "conv", "convert", "decode", "elementwise", "moves", "pool"),
+    *("recurrent", "reduce", "shapes", "signal", "slices", "unary"),
+)
 
 
 @dataclass(frozen=True)

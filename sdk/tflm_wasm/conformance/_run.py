@@ -99,7 +99,8 @@ class Bench:
     def _oracle(self, fill: int) -> CaseOracle:
         if fill not in self._oracles:
             oracle = CaseOracle(_ORACLE, timeout_s=_TIME_LIMIT_S, fill=fill)
-            self._oracles[fill] = self._stack.enter_context(oracle)
+            self._oracles[fill] = oracle
+            self._stack.callback(oracle.close)
         return self._oracles[fill]
 
 
@@ -145,7 +146,7 @@ _bench: Bench | None = None  # of this process, one of the pool's
 
 
 def _run_chunk(case_ids: Sequence[str]) -> list[Result]:
-    global _bench  # noqa: PLW0603
+    global _bench
     if _bench is None:
         _bench = Bench()
     return [_bench.run(find(one)) for one in case_ids]

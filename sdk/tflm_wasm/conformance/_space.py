@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import prod
 from typing import Any, Final
@@ -35,7 +35,9 @@ class Space(Draw):
             return min(low + self.below(f"{name}.few", 2), high)
         return self.whole(name, low, high)
 
-    def shape(self, name: str, low: int = 1, high: int = 4, *, rank: int | None = None) -> list[int]:
+    def shape(
+        self, name: str, low: int = 1, high: int = 4, *, rank: int | None = None
+    ) -> list[int]:
         """Return a shape of rank `low` to `high`, of some hundred elements at the most."""
         if rank is None:
             rank = self.whole(f"{name}.rank", low, high)
@@ -55,7 +57,7 @@ class Space(Draw):
         return float(np.float32(2.0 ** self.real(f"{name}.log2", low, high)))
 
     def near(self, name: str, natural: float) -> float:
-        """Return the scale of an output whose values are about `natural` times an integer type's."""
+        """Return a scale for results that `natural` would suit: most often near it."""
         kind = self.below(name, 12)
         low, high = {10: (-20.0, -4.0), 11: (4.0, 20.0)}.get(kind, (-2.0, 3.0))
         offset = 0.0 if kind == 0 else self.real(f"{name}.log2", low, high)
@@ -89,6 +91,8 @@ class Space(Draw):
         self, name: str, shape: Sequence[int], dtype: str, modes: Sequence[str] = ()
     ) -> Array:
         """Return values; `modes` are keys of `INTEGERS` or `FLOATS`, the simplest first."""
+        if dtype in ("string", "resource"):
+            return np.zeros(shape, np.int32)
         kind = "bool" if dtype == "bool" else "int"
         if dtype.startswith(("float", "complex")):
             kind = "float"
@@ -143,6 +147,8 @@ class Space(Draw):
         return self.pick(name, ACTIVATIONS)
 
 
-def scales(dtype: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of a quantization where the type has one."""
-    return dict(values) if dtype in QUANTIZED else {}
+def scale_of(tensor: Tensor) -> float:
+    """Return a tensor's scale, the first if there are several, 1 if there is none."""
+    if tensor.scale is None:
+        return 1.0
+    return float(np.asarray(tensor.scale, np.float32).reshape(-1)[0])

@@ -29,7 +29,7 @@ def spoil(d: Space, model: Model) -> str:
     return f"{name}: {done}" if done else ""
 
 
-def _pick_tensor(d: Space, graph: Graph, op: Op) -> tuple[int, str]:
+def _pick_tensor(d: Space, op: Op) -> tuple[int, str]:
     """Return the index of a tensor of the op, and its place in words."""
     places = [(i, f"input {n}") for n, i in enumerate(op.inputs) if i >= 0]
     places += [(i, f"output {n}") for n, i in enumerate(op.outputs)]
@@ -37,7 +37,7 @@ def _pick_tensor(d: Space, graph: Graph, op: Op) -> tuple[int, str]:
 
 
 def _type(d: Space, graph: Graph, op: Op) -> str:
-    index, place = _pick_tensor(d, graph, op)
+    index, place = _pick_tensor(d, op)
     tensor = graph.tensors[index]
     dtype = d.pick("spoil.type", tuple(TYPES))
     if dtype == tensor.dtype:
@@ -56,7 +56,7 @@ def _recast(tensor: Tensor, dtype: str) -> Any:
 
 
 def _shape(d: Space, graph: Graph, op: Op) -> str:
-    index, place = _pick_tensor(d, graph, op)
+    index, place = _pick_tensor(d, op)
     tensor = graph.tensors[index]
     old = list(tensor.shape)
     i = d.below("spoil.dim", max(1, len(old)))
@@ -100,7 +100,7 @@ def _buffer(d: Space, graph: Graph, op: Op) -> str:
     return f"{keep} of the bytes of a constant"
 
 
-def _inputs(d: Space, graph: Graph, op: Op) -> str:
+def _inputs(d: Space, _: Graph, op: Op) -> str:
     how = d.pick("spoil.how", ("last dropped", "first dropped", "one more", "absent", "none"))
     inputs = list(op.inputs)
     i = d.below("spoil.input", max(1, len(inputs)))
@@ -128,7 +128,7 @@ def _outputs(d: Space, graph: Graph, op: Op) -> str:
 
 
 def _quantization(d: Space, graph: Graph, op: Op) -> str:
-    index, place = _pick_tensor(d, graph, op)
+    index, place = _pick_tensor(d, op)
     tensor = graph.tensors[index]
     changes: dict[str, dict[str, Any]] = {
         "none": {"scale": None},
@@ -156,7 +156,7 @@ def _quantization(d: Space, graph: Graph, op: Op) -> str:
     return f"{place} has {what}"
 
 
-def _option(d: Space, graph: Graph, op: Op) -> str:
+def _option(d: Space, _: Graph, op: Op) -> str:
     if op.options is None or not op.options[1]:
         return ""
     table, fields = op.options[0], dict(op.options[1])
@@ -177,7 +177,7 @@ def _option(d: Space, graph: Graph, op: Op) -> str:
     return f"{name} = {fields[name]}"
 
 
-def _table(d: Space, graph: Graph, op: Op) -> str:
+def _table(d: Space, _: Graph, op: Op) -> str:
     how = d.pick("spoil.how", ("none", "of another op", "empty"))
     if op.custom is not None:
         op.custom_options = {
@@ -200,7 +200,8 @@ def _constness(d: Space, graph: Graph, op: Op) -> str:
     tensor = graph.tensors[index]
     if tensor.data is None and not tensor.variable:
         shape = [max(0, n) for n in tensor.shape]
-        data = d.array("spoil.data", shape, tensor.dtype)
+        data: Any = d.array("spoil.data", shape, tensor.dtype)
+        data = data.tobytes() if tensor.dtype in ("string", "resource") else data
         graph.tensors[index] = replace(tensor, data=data)
         graph.inputs = [i for i in graph.inputs if i != index]
         return f"input {number} is constant"
@@ -212,7 +213,7 @@ def _constness(d: Space, graph: Graph, op: Op) -> str:
 
 
 def _variable(d: Space, graph: Graph, op: Op) -> str:
-    index, place = _pick_tensor(d, graph, op)
+    index, place = _pick_tensor(d, op)
     tensor = graph.tensors[index]
     graph.tensors[index] = replace(tensor, variable=not tensor.variable)
     return f"{place} is{' not' if tensor.variable else ''} a variable"

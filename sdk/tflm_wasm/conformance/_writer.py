@@ -13,6 +13,7 @@ from flatbuffers import flexbuffers
 from numpy.typing import NDArray
 
 Array: TypeAlias = NDArray[Any]
+Options: TypeAlias = tuple[str, dict[str, Any]]  # of an op: table and fields
 _Code: TypeAlias = tuple[str, int, str | None]
 
 TYPES: Final[dict[str, int]] = {
@@ -54,7 +55,7 @@ class Op:
     code: str
     inputs: Sequence[int]
     outputs: Sequence[int]
-    options: tuple[str, dict[str, Any]] | None = None
+    options: Options | None = None
     version: int = 1
     custom: str | None = None
     custom_options: bytes = b""
@@ -86,7 +87,7 @@ def op_model(
     code: str,
     inputs: Sequence[Tensor | None],
     outputs: Sequence[Tensor],
-    options: tuple[str, dict[str, Any]] | None = None,
+    options: Options | None = None,
     *,
     version: int = 1,
     custom: str | None = None,
@@ -116,7 +117,7 @@ def single_op(
     code: str,
     inputs: Sequence[Tensor],
     outputs: Sequence[Tensor],
-    options: tuple[str, dict[str, Any]] | None = None,
+    options: Options | None = None,
     *,
     version: int = 1,
 ) -> bytes:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tflm_wasm.conformance._registry import generates
-from tflm_wasm.conformance._space import Space
+from tflm_wasm.conformance._space import Space, scale_of
 from tflm_wasm.conformance._writer import Model, Tensor, op_model
 
 _SAME, _VALID = 0, 1
@@ -33,7 +33,7 @@ def _weights(d: Space, shape: Sequence[int], dtype: str, axis: int) -> Tensor:
     scale: Any = d.scale("weights.scale")
     if d.below("weights.channels", 2):
         spread = np.exp2(d.reals("weights.scales", [shape[axis]], -3, 3))
-        scale = (scale * spread).astype(np.float32)
+        scale = (scale * spread).astype(np.float32).tolist()
     zero_point = d.zero_point("weights.zero", dtype) if d.one_in("weights.offset", 12) else 0
     return Tensor(shape, dtype, data, scale=scale, zero_point=zero_point, axis=axis)
 
@@ -53,15 +53,15 @@ def _bias(d: Space, channels: int, dtypes: Sequence[str], x: Tensor, weights: Te
         data = d.numbers("bias.data", [channels], -size, size, dtype)
     else:
         data = d.array("bias.data", [channels], dtype, (mode,))
-    scale = np.float32(x.scale) * np.atleast_1d(np.asarray(weights.scale, np.float32))
-    return [Tensor([channels], dtype, data, scale=scale)]
+    scales = np.float32(scale_of(x)) * np.atleast_1d(np.asarray(weights.scale, np.float32))
+    return [Tensor([channels], dtype, data, scale=scales.tolist())]
 
 
 def _output(d: Space, shape: Sequence[int], x: Tensor, weights: Tensor, products: int) -> Tensor:
     if x.dtype == "float32":
         return Tensor(shape)
-    scale = float(np.median(np.asarray(weights.scale))) * float(np.asarray(x.scale))
-    natural = scale * (60.0 if weights.dtype == "int8" else 5.0) * sqrt(products)
+    natural = float(np.median(np.asarray(weights.scale))) * scale_of(x)
+    natural *= (5.0 if weights.dtype == "int4" else 60.0) * sqrt(products)
     return d.tensor("output", shape, x.dtype, scale=d.near("output.near", natural))
 
 
@@ -162,8 +162,9 @@ def transpose_conv(d: Space, op: str, kind: str) -> Model:
         "stride_w": strides[1],
         "fused_activation_function": d.activation(),
     }
-    size = Tensor([4], "int32", np.array(y.shape))
-    return op_model(op, [size, weights, x, *bias], [y], ("TransposeConvOptions", options))
+    result = Tensor([4], "int32", np.array(y.shape))
+    inputs = [result, weights, x, *bias]
+    return op_model(op, inputs, [y], ("TransposeConvOptions", options))
 
 
 @generates("FULLY_CONNECTED", "float32 int8 int8-int4 int16-int8")
@@ -177,7 +178,8 @@ def fully_connected(d: Space, op: str, kind: str) -> Model:
     bias = _bias(d, channels, _BIASES[dtype], x, weights)
     keep = bool(d.below("keep", 2))
     y = _output(d, [*(outer if keep else [prod(outer)]), channels], x, weights, depth)
-    if weights.dtype != "int4" and np.size(weights.scale) == 1 and d.one_in("weights.computed", 6):
+    per_tensor = not isinstance(weights.scale, list)
+    if weights.dtype != "int4" and per_tensor and d.one_in("weights.computed", 6):
         weights = replace(weights, data=None)
     options = {
         "fused_activation_function": d.activation(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tflm_wasm.conformance._registry import generates
-from tflm_wasm.conformance._space import Space
+from tflm_wasm.conformance._space import Space, scale_of
 from tflm_wasm.conformance._writer import Model, Op, Tensor, op_model
 
 _CASTS = ("int8", "int16", "int32", "uint32", "float32", "bool")
@@ -29,7 +29,7 @@ def quantize(d: Space, op: str, kind: str) -> Model:
     x = _quantized(d, "x", shape, source)
     y = _quantized(d, "y", shape, target)
     if source != "float32" and d.below("far", 3):
-        y.scale = d.near("y.near", float(str(x.scale)))
+        y.scale = d.near("y.near", scale_of(x))
     return op_model(op, [x], [y], ("QuantizeOptions", {}))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tflm_wasm.conformance._registry import generates
-from tflm_wasm.conformance._space import QUANTIZED, Space
+from tflm_wasm.conformance._space import QUANTIZED, Space, scale_of
 from tflm_wasm.conformance._writer import Model, Tensor, op_model
 
 _TABLES = {
@@ -64,7 +64,7 @@ def _joint(inputs: Sequence[Tensor], shape: Sequence[int]) -> list[int]:
 
 def _natural(op: str, a: Tensor, b: Tensor) -> float:
     """Return a scale in which the results of an op fit."""
-    first, second = float(str(a.scale)), float(str(b.scale))
+    first, second = scale_of(a), scale_of(b)
     return {
         "MUL": first * second * 64,
         "DIV": first / second / 16,

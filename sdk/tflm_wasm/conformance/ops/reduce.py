@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tflm_wasm.conformance._registry import generates
-from tflm_wasm.conformance._space import QUANTIZED, Space
+from tflm_wasm.conformance._space import QUANTIZED, Space, scale_of
 from tflm_wasm.conformance._writer import Model, Tensor, op_model
 
 
@@ -39,7 +39,7 @@ def reduction(d: Space, op: str, kind: str) -> Model:
     x = d.tensor("x", shape, kind)
     y = Tensor(_reduced(shape, axes, keep=keep), kind, scale=x.scale, zero_point=x.zero_point)
     if kind in QUANTIZED and op in ("MEAN", "SUM") and d.below("y.rescaled", 3):
-        y = d.tensor("y", y.shape, kind, scale=d.near("y.near", float(str(x.scale))))
+        y = d.tensor("y", y.shape, kind, scale=d.near("y.near", scale_of(x)))
     scalar = len(axes) == 1 and d.one_in("scalar", 3)
     axis = d.given("axis", np.array(axes[0] if scalar else axes, np.int32), one_in=8)
     return op_model(op, [x, axis], [y], ("ReducerOptions", {"keep_dims": keep}))
@@ -63,7 +63,7 @@ def running_sum(d: Space, op: str, kind: str) -> Model:
     x = d.tensor("x", d.shape("x", 1, 5), kind)
     y = Tensor(x.shape, kind)
     if kind in QUANTIZED:
-        y = d.tensor("y", x.shape, kind, scale=d.near("y.near", float(str(x.scale)) * 2))
+        y = d.tensor("y", x.shape, kind, scale=d.near("y.near", scale_of(x) * 2))
     axis = np.array(d.axis("axis", len(x.shape)), np.int32)
     options = {"exclusive": bool(d.below("exclusive", 2)), "reverse": bool(d.below("reverse", 2))}
     index = d.given("axis.tensor", axis.reshape([1] if d.below("vector", 2) else []))

@@ -52,9 +52,7 @@ def squeeze(d: Space, op: str, kind: str) -> Model:
         dims.append(d.pick("bad.which", (len(shape), -len(shape) - 1)))
     q = d.quantization("q", kind)
     y = Tensor([n for i, n in enumerate(shape) if i not in gone], kind, **q)
-    return op_model(
-        op, [Tensor(shape, kind, **q)], [y], ("SqueezeOptions", {"squeeze_dims": dims})
-    )
+    return op_model(op, [Tensor(shape, kind, **q)], [y], ("SqueezeOptions", {"squeeze_dims": dims}))
 
 
 @generates("EXPAND_DIMS", "float32 int8 int16")

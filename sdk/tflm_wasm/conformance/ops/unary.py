@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tflm_wasm.conformance._registry import generates
-from tflm_wasm.conformance._space import QUANTIZED, Space
-from tflm_wasm.conformance._writer import Model, Tensor, op_model
+from tflm_wasm.conformance._space import QUANTIZED, Space, scale_of
+from tflm_wasm.conformance._writer import Model, Options, Tensor, op_model
 
 # What TFLM demands of an output: op and type to scale and zero point.
 _DEMANDED = {
@@ -31,7 +31,7 @@ def _output(d: Space, op: str, kind: str, x: Tensor) -> Tensor:
     dtype = kind.rpartition("-")[2]
     if dtype not in QUANTIZED:
         return Tensor(x.shape, dtype)
-    y = d.tensor("y", x.shape, dtype, scale=d.near("y.near", float(str(x.scale))))
+    y = d.tensor("y", x.shape, dtype, scale=d.near("y.near", scale_of(x)))
     demanded = _DEMANDED.get((op, kind))
     if demanded is None or d.one_in("y.free", 16):
         return y
@@ -50,7 +50,7 @@ def function(d: Space, op: str, kind: str) -> Model:
     return op_model(op, [x], [_output(d, op, kind, x)], _TABLES.get(op))
 
 
-_TABLES = {
+_TABLES: dict[str, Options] = {
     "EXP": ("ExpOptions", {}),
     "NEG": ("NegOptions", {}),
     "ABS": ("AbsOptions", {}),
@@ -90,7 +90,7 @@ def prelu(d: Space, op: str, kind: str) -> Model:
 def softmax(d: Space, op: str, kind: str) -> Model:
     """Rows of 1 to 40 elements; betas of all sizes."""
     x = _input(d, kind.partition("-")[0], 1, 5)
-    options = ("LogSoftmaxOptions", {})
+    options: Options = ("LogSoftmaxOptions", {})
     if op == "SOFTMAX":
         beta = d.pick("beta", (1.0, 1.0, 1.0, 0.5, 2.0, 0.1, 10.0, 0.0, -1.0))
         options = ("SoftmaxOptions", {"beta": beta})
