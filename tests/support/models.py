@@ -19,6 +19,11 @@ TYPES = {
     "int16": tflite.TensorType.INT16,
     "int8": tflite.TensorType.INT8,
     "uint32": tflite.TensorType.UINT32,
+    "uint64": tflite.TensorType.UINT64,
+    "float16": tflite.TensorType.FLOAT16,
+    "float64": tflite.TensorType.FLOAT64,
+    "complex64": tflite.TensorType.COMPLEX64,
+    "complex128": tflite.TensorType.COMPLEX128,
     "resource": tflite.TensorType.RESOURCE,
 }
 
