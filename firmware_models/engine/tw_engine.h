@@ -23,7 +23,8 @@ enum {
   TW_ERROR_BYTES = 192,
 };
 
-enum { TW_TENSOR_CONST = 1, TW_TENSOR_VARIABLE = 2 };
+/* UNSIZED, only while loading: a dimension is -1, and no RESHAPE has said yet what it is. */
+enum { TW_TENSOR_CONST = 1, TW_TENSOR_VARIABLE = 2, TW_TENSOR_UNSIZED = 4 };
 
 /* One tensor. Shape and type never change after loading. */
 typedef struct {
