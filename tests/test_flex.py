@@ -67,7 +67,7 @@ def test_a_map_of_integers_reads_by_position_and_by_key_in_every_width(big: int)
 def test_every_type_of_number_converts_as_in_tflm() -> None:
     builder = flexbuffers.Builder()
     with builder.Map():
-        builder.Bool("bool", True)
+        builder.Bool("bool", True)  # noqa: FBT003
         builder.Float("float", -2.75, 4)
         builder.Float("double", 1e10)
         builder.Float("huge", 1e300, 8)

@@ -24,7 +24,7 @@ from tflm_wasm import _abi
 from tflm_wasm.oracles import Oracle, installed
 
 DTYPES = {0: "float32", 2: "int32", 3: "uint8", 4: "int64", 6: "bool", 7: "int16", 9: "int8"}
-DTYPES[15] = "uint32"
+DTYPES |= {12: "uint64", 15: "uint32"}
 ARENA_BYTES = 4 << 20
 
 

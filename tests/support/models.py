@@ -9,6 +9,7 @@ from typing import Any
 import flatbuffers
 import numpy as np
 import tflite
+from flatbuffers import flexbuffers
 
 TYPES = {
     "float32": tflite.TensorType.FLOAT32,
@@ -19,6 +20,7 @@ TYPES = {
     "int16": tflite.TensorType.INT16,
     "int8": tflite.TensorType.INT8,
     "uint32": tflite.TensorType.UINT32,
+    "uint64": tflite.TensorType.UINT64,
     "resource": tflite.TensorType.RESOURCE,
 }
 
@@ -42,7 +44,8 @@ class Op:
     """One operator: its builtin name, tensor indices (-1 = absent), options table and fields.
 
     `options` is the name of the schema's table ("AddOptions") and its fields by schema name.
-    A list as a field's value becomes a vector of int32, a str a string.
+    A list as a field's value becomes a vector of int32, a str a string. A custom op has the code
+    "CUSTOM", and its options are bytes, or what becomes a FlexBuffer.
     """
 
     code: str
@@ -51,6 +54,7 @@ class Op:
     options: tuple[str, dict[str, Any]] | None = None
     version: int = 1
     custom: str | None = None
+    custom_options: Any = None
 
 
 @dataclass
@@ -230,6 +234,11 @@ class _Writer:
         b = self.b
         inputs, outputs = self._ints(list(op.inputs)), self._ints(list(op.outputs))
         options = self._options(*op.options) if op.options else None
+        custom = None
+        if op.custom_options is not None:
+            given = op.custom_options
+            data = given if isinstance(given, bytes) else bytes(flexbuffers.Dumps(given))
+            custom = b.CreateByteVector(data)
         tflite.OperatorStart(b)
         tflite.OperatorAddOpcodeIndex(b, codes.index((op.code, op.version, op.custom)))
         tflite.OperatorAddInputs(b, inputs)
@@ -238,6 +247,8 @@ class _Writer:
             kind = getattr(tflite.BuiltinOptions, op.options[0])
             tflite.OperatorAddBuiltinOptionsType(b, kind)
             tflite.OperatorAddBuiltinOptions(b, options)
+        if custom is not None:
+            tflite.OperatorAddCustomOptions(b, custom)
         return int(tflite.OperatorEnd(b))
 
     def _graph(self, graph: Graph, codes: list[tuple[str, int, str | None]]) -> int:

@@ -20,7 +20,7 @@ def native_program(name: str) -> Path:
     """Build firmware_models/engine/native/<name>.c, or skip when there is no compiler."""
     if not (shutil.which("gcc") or shutil.which("clang")):
         pytest.skip("no C compiler for the sanitized engine: apt-get install gcc")
-    folder = tempfile.TemporaryDirectory()  # noqa: SIM115 (it lives as long as the tests)
+    folder = tempfile.TemporaryDirectory()
     atexit.register(folder.cleanup)
     output = Path(folder.name) / name
     script = ROOT / "firmware_models" / "engine" / "build.py"

@@ -15,6 +15,8 @@ import sys
 import time
 from typing import Any, BinaryIO, Protocol
 
+import numpy as np
+
 from tflm_wasm.oracles._frames import Array, array_bytes, decode_arrays, encode
 
 
@@ -28,7 +30,13 @@ class Runtime(Protocol):
 
 
 class TfliteMicro:
-    """TFLM itself, through its Python wheel."""
+    """TFLM itself, through its Python wheel.
+
+    After an invoke that an operator ended early TFLM's outputs mean nothing, as their memory may
+    have served other tensors. The last ones that were computed count, and zeros before the first.
+    """
+
+    _ABORTED = 15  # kTfLiteAbort
 
     def __init__(self, model: bytes, options: dict[str, Any]) -> None:
         from tflite_micro.python.tflite_micro import runtime
@@ -37,19 +45,29 @@ class TfliteMicro:
             model, arena_size=options.get("arena_bytes", 16 << 20)
         )
         self._output_count = int(options["output_count"])
+        self._aborted = False
+        self._computed: list[Array] | None = None
 
     def set_inputs(self, arrays: list[Array]) -> None:
         for i, array in enumerate(arrays):
             self._interpreter.set_input(array, i)
 
     def invoke(self) -> None:
-        self._interpreter.invoke()
+        self._aborted = self._interpreter.invoke() == self._ABORTED
 
     def outputs(self) -> list[Array]:
+        if not self._aborted:
+            self._computed = self._read()
+        if self._computed is None:
+            return [np.zeros_like(array) for array in self._read()]
+        return self._computed
+
+    def _read(self) -> list[Array]:
         return [self._interpreter.get_output(i) for i in range(self._output_count)]
 
     def reset(self) -> None:
         self._interpreter.reset()
+        self._computed = None
 
     def print_allocations(self) -> None:
         self._interpreter.print_allocations()
