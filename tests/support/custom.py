@@ -7,9 +7,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import pytest
 
-from tests.support.engine import Engine, oracle
+from tests.support.engine import Engine, EngineError, oracle
+from tests.support.layers import assert_refused
 from tests.support.models import Graph, Model, Op, Tensor
+from tflm_wasm._abi import Status
 
 
 @dataclass
@@ -41,6 +44,18 @@ class CustomLayer:
 
     def with_options(self, **changes: Any) -> CustomLayer:
         return replace(self, options={**self.options, **changes})
+
+
+def vector(size: int, dtype: str = "int16", data: Any = None) -> Tensor:
+    return Tensor([size], dtype, data)
+
+
+def spread(rng: np.random.Generator, count: int, bits: int, dtype: str) -> np.ndarray:
+    """Return numbers of all magnitudes below 2^bits, both extremes among them."""
+    sizes = rng.integers(0, bits + 1, count)
+    values = [int(rng.integers(0, 1 << 63)) * 2 + 1 & ((1 << int(size)) - 1) for size in sizes]
+    values[:4] = [0, (1 << bits) - 1, 1, 1 << (bits - 1)]
+    return np.array(values, np.uint64).astype(dtype)
 
 
 CustomRefusals = dict[str, tuple[str, Callable[[CustomLayer], CustomLayer]]]
@@ -76,3 +91,15 @@ def both(
             engine.reset()
         results.append((engine.run(frame), tflm.run(frame)))
     return results
+
+
+def check_refused(layer: CustomLayer, cases: CustomRefusals, case: str) -> None:
+    status, change = cases[case]
+    assert_refused(change(layer), status)
+
+
+def assert_fails(layer: CustomLayer, inputs: list[np.ndarray], text: str) -> None:
+    """The model must load, and the invoke fail with status runtime."""
+    with pytest.raises(EngineError, match=text) as caught:
+        Engine(layer.to_bytes()).run(inputs)
+    assert caught.value.status is Status.RUNTIME

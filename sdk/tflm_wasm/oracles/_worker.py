@@ -33,7 +33,8 @@ class TfliteMicro:
     """TFLM itself, through its Python wheel.
 
     After an invoke that an operator ended early TFLM's outputs mean nothing, as their memory may
-    have served other tensors. The last ones that were computed count, and zeros before the first.
+    have served other tensors, unless they are variables. The last ones that were computed count,
+    and zeros before the first.
     """
 
     _ABORTED = 15  # kTfLiteAbort
@@ -44,7 +45,7 @@ class TfliteMicro:
         self._interpreter = runtime.Interpreter.from_bytes(
             model, arena_size=options.get("arena_bytes", 16 << 20)
         )
-        self._output_count = int(options["output_count"])
+        self._variable_outputs: list[bool] = options["variable_outputs"]
         self._aborted = False
         self._computed: list[Array] | None = None
 
@@ -56,14 +57,13 @@ class TfliteMicro:
         self._aborted = self._interpreter.invoke() == self._ABORTED
 
     def outputs(self) -> list[Array]:
+        there = [self._interpreter.get_output(i) for i in range(len(self._variable_outputs))]
         if not self._aborted:
-            self._computed = self._read()
-        if self._computed is None:
-            return [np.zeros_like(array) for array in self._read()]
-        return self._computed
-
-    def _read(self) -> list[Array]:
-        return [self._interpreter.get_output(i) for i in range(self._output_count)]
+            self._computed = there
+            return there
+        computed = self._computed or [np.zeros_like(array) for array in there]
+        triples = zip(self._variable_outputs, there, computed, strict=True)
+        return [now if variable else last for variable, now, last in triples]
 
     def reset(self) -> None:
         self._interpreter.reset()
