@@ -6,16 +6,15 @@ A bounded slice; `make fuzz` runs 100,000 mutations a model (TFLM_WASM_FUZZ says
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.support.engine import Engine, EngineError
-from tests.support.files import ROOT, ZOO, shared_model, wakeword_model
+from tests.support.files import ZOO, shared_model, wakeword_model
+from tests.support.native import native_program
 from tflm_wasm import _abi
 
 MUTATIONS = int(os.environ.get("TFLM_WASM_FUZZ", "300"))
@@ -35,14 +34,8 @@ def model(request: pytest.FixtureRequest) -> Path:
 
 
 @pytest.fixture(scope="session")
-def native_engine(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the engine for this machine with ASan and UBSan."""
-    if not (shutil.which("gcc") or shutil.which("clang")):
-        pytest.skip("no C compiler for the sanitized engine: apt-get install gcc")
-    output = tmp_path_factory.mktemp("native") / "engine_native"
-    script = ROOT / "firmware_models" / "engine" / "build.py"
-    subprocess.run([sys.executable, script, "--native", output], check=True)
-    return output
+def native_engine() -> Path:
+    return native_program("engine_native")
 
 
 def mutate(data: bytes, seed: int) -> bytes:
