@@ -25,9 +25,10 @@ tw_list tw_given_by(const tw_engine *e, int32_t index);
 
 /* Check that `from` can be copied to `to`: as many tensors, pair by pair of the same size. As in
  * TFLM the types may differ. `what` names both in the error. */
-tw_status tw_expect_copyable(tw_engine *e, const char *what, tw_list to, tw_list from);
+tw_status tw_expect_copyable(tw_engine *e, const char *what, const tw_list *to,
+                             const tw_list *from);
 
 /* Copy them in order; a handle then holds the variable that the other one does. */
-void tw_copy_list(tw_list to, tw_list from);
+void tw_copy_list(const tw_list *to, const tw_list *from);
 
 #endif
