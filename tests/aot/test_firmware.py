@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
 
 import numpy as np
 import pytest
@@ -52,7 +53,16 @@ def test_every_board_gives_the_hosts_bytes(board: str):
 @pytest.mark.parametrize("board", OTHERS)
 def test_boards_without_an_emulator_build(board: str):
     built = firmware(zoo("sine_int8"), board)
-    assert built.image[:4] == built.symbols["tw_main_stack_top"].to_bytes(4, "little")
+    vectors = built.image[built.symbols["tw_vectors"] - built.board.flash.base :]
+    assert vectors[:4] == built.symbols["tw_main_stack_top"].to_bytes(4, "little")
+
+
+def test_a_folder_that_is_called_like_a_part_changes_nothing(tmp_path, monkeypatch):
+    folder = tmp_path / "agent-of-guest-firmware-boot-x"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    again = aot.compile(zoo("sine_int8"), "raspberry-pi-pico", cache=CACHE)
+    assert again.report == firmware(zoo("sine_int8"), "raspberry-pi-pico").report
 
 
 @needs_qemu
