@@ -152,7 +152,8 @@ def test_more_inputs_and_outputs_than_descriptors_are_refused() -> None:
 @pytest.mark.parametrize(
     ("shape", "status", "text"),
     [
-        ([-1, 4], "shape", "dynamic shape"),
+        ([-1, 4], "shape", "dynamic"),
+        ([-1, -1], "shape", "dynamic shape"),
         ([4, -(2**31)], "shape", "dynamic shape"),
         ([1] * 9, "limit", "9 entries"),
         ([2**31 - 1, 2], "limit", "elements"),
@@ -167,13 +168,20 @@ def test_impossible_shapes_are_refused(shape: list[int], status: str, text: str)
     assert_refused(model.to_bytes(), status, text)
 
 
+@pytest.mark.parametrize("variable", [True, False])
+def test_a_dynamic_shape_of_a_tensor_that_no_operator_writes_is_refused(variable: bool) -> None:  # noqa: FBT001
+    dynamic = Tensor([-1], "int8", variable=True) if variable else Tensor([-1], "int8", data=[1])
+    model = Model([Graph([X, X, dynamic], [copy(0, 1)], [0], [1])])
+    assert_refused(model.to_bytes(), "shape", "tensor 2 has a dynamic shape")
+
+
 def test_bytes_beyond_2_gib_are_refused() -> None:
     tensors = [X, X, Tensor([2**29], "int64")]
     model = Model([Graph(tensors, [copy(0, 1)], [0, 2], [1])])
     assert_refused(model.to_bytes(), "limit", "bytes")
 
 
-@pytest.mark.parametrize("dims", [[0], [3, 0, 2]])
+@pytest.mark.parametrize("dims", [[0, 1], [3, 0, 2]])
 def test_an_operators_empty_output_is_refused(dims: list[int]) -> None:
     tensors = [X, X, Tensor(dims, "int8")]
     model = Model([Graph(tensors, [copy(0, 1), copy(0, 2)], [0], [1])])

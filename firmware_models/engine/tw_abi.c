@@ -221,7 +221,7 @@ __attribute__((export_name("wasm_invoke"))) int32_t wasm_invoke(void) {
   if (input != own_input && first == 0) gather_inputs(input);
   tw_status status = tw_engine_invoke_ops(&engine, first, end);
   if (status != TW_OK) return finish(status);
-  if (!whole && end > first) b->op_code = g->nodes[end - 1].op->code;
+  if (!whole && engine.last_op != NULL) b->op_code = engine.last_op->code;
   if (end < g->node_count) return finish(TW_OK);
   if (output != own_output) scatter_outputs(output);
   b->output_size = (int32_t)output_bytes;

@@ -148,7 +148,7 @@ STATUS_DOC: Final = {
 EXPORTS: Final = {
     "tflm_wasm_init": Signature(("i32", "i32", "i32"), ("i32",), "init(model_data, model_size, scratch_size): load, check and plan the model where it lies."),
     "wasm_invoke": Signature((), ("i32",), "Run the model once."),
-    "tflm_wasm_reset": Signature((), ("i32",), "Return variable tensors and resource variables to their initial state."),
+    "tflm_wasm_reset": Signature((), ("i32",), "Return variable tensors, resource variables and operators to their initial state."),
     "_start": Signature((), (), "Initialise an embedded model if none is loaded, then run once; the status is left in the block."),
 }
 

@@ -190,7 +190,8 @@ def _problem(data: bytes, error: ModelError, subgraph: int, index: int) -> Probl
         return Problem(subgraph, index, None, type(error).__name__, str(error))
     reason = str(error)
     if isinstance(error, UnsupportedOpError):
-        reason = f"op {index}: {op.name} is not supported, with {_types(op)}"
+        more = reason.partition(" is not supported")[2]
+        reason = f"op {index}: {op.name} is not supported, with {_types(op)}{more}"
     elif reason.startswith(f"op {error.op_index} "):  # its index once others were taken out
         reason = f"op {index} {reason.split(' ', 2)[2]}"
     return Problem(subgraph, index, op.name, type(error).__name__, reason)

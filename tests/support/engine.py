@@ -58,7 +58,7 @@ def assert_equal_to_tflm(
             engine.reset()
         for got, want in zip(engine.run(frame), wanted, strict=True):
             assert got.dtype == want.dtype
-            _compare(got, want.reshape(got.shape), ulps, atol, number)
+            compare(got, want.reshape(got.shape), ulps, atol, number)
 
 
 def assert_refused(model: bytes, status: str, text: str = "") -> None:
@@ -69,7 +69,8 @@ def assert_refused(model: bytes, status: str, text: str = "") -> None:
     assert text in caught.value.text
 
 
-def _compare(got: np.ndarray, want: np.ndarray, ulps: int | None, atol: float, frame: int) -> None:
+def compare(got: np.ndarray, want: np.ndarray, ulps: int | None, atol: float, frame: int) -> None:
+    """Fail unless both are the same bytes, or floats no further apart than allowed."""
     if got.tobytes() == want.tobytes():
         return
     if got.dtype == np.float32:
@@ -80,14 +81,14 @@ def _compare(got: np.ndarray, want: np.ndarray, ulps: int | None, atol: float, f
             return
         where = np.unravel_index(int(distance.argmax()), got.shape)
         pytest.fail(
-            f"frame {frame}: {distance.max()} ulp apart at {where}: {got[where]!r}, TFLM has "
+            f"frame {frame}: {distance.max()} ulp apart at {where}: {got[where]!r}, not "
             f"{want[where]!r}; {np.count_nonzero(distance)} of {got.size} differ"
         )
     different = np.argwhere(got != want)
     where = tuple(int(i) for i in different[0])
     pytest.fail(
         f"frame {frame}: {len(different)} of {got.size} differ, first at {where}: "
-        f"{got[where]!r}, TFLM has {want[where]!r}"
+        f"{got[where]!r}, not {want[where]!r}"
     )
 
 

@@ -132,7 +132,7 @@ class Oracle:
         options = {
             "arena_bytes": arena_bytes,
             "kernels": self._kernels,
-            "output_count": _output_count(model),
+            "variable_outputs": variable_outputs(model),
         }
         self._model = model
         self._ask({"command": "open", "options": options}, [np.frombuffer(model, np.uint8)])
@@ -227,11 +227,16 @@ def _signal(code: int) -> str:
     return f"signal {-code}" if code < 0 else f"exit code {code}"
 
 
-def _output_count(model: bytes) -> int:
-    """Return how many outputs a model has; 0 when it can't be read, so that the runtime refuses."""
+def variable_outputs(model: bytes) -> list[bool]:
+    """Return for each output of a model whether it is a variable tensor.
+
+    A model that can't be read has none: the runtime is to refuse it.
+    """
     import tflite
 
     try:
-        return int(tflite.Model.GetRootAs(model, 0).Subgraphs(0).OutputsLength())
+        graph = tflite.Model.GetRootAs(model, 0).Subgraphs(0)
+        indices = [graph.Outputs(i) for i in range(graph.OutputsLength())]
+        return [bool(graph.Tensors(index).IsVariable()) for index in indices]
     except Exception:  # noqa: BLE001 (the reader raises anything on a malformed model)
-        return 0
+        return []

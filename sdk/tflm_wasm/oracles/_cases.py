@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 import numpy as np
 
 from tflm_wasm._errors import OracleCrashed
-from tflm_wasm.oracles import Oracle
+from tflm_wasm.oracles import Oracle, variable_outputs
 from tflm_wasm.oracles._frames import Array
 
 Step = Literal["", "open", "input", "invoke", "output", "died"]
@@ -82,7 +82,11 @@ class CaseOracle(Oracle):
             variables: How many resource variables it has.
             arena_bytes: Size of the tensor arena, in bytes.
         """
-        options = {"arena_bytes": arena_bytes, "output_count": outputs, "variables": variables}
+        options = {
+            "arena_bytes": arena_bytes,
+            "variable_outputs": variable_outputs(model),
+            "variables": variables,
+        }
         header: dict[str, Any] = {
             "command": "case",
             "options": options,

@@ -17,6 +17,8 @@ import sys
 import time
 from typing import Any, BinaryIO, Protocol
 
+import numpy as np
+
 from tflm_wasm.oracles._frames import Array, array_bytes, decode_arrays, encode
 
 _RENEW = 77  # exit code of a child that was asked to make room for a fresh one
@@ -32,7 +34,14 @@ class Runtime(Protocol):
 
 
 class TfliteMicro:
-    """TFLM itself, through its Python wheel."""
+    """TFLM itself, through its Python wheel.
+
+    After an invoke that an operator ended early TFLM's outputs mean nothing, as their memory may
+    have served other tensors, unless they are variables. The last ones that were computed count,
+    and zeros before the first.
+    """
+
+    _ABORTED = 15  # kTfLiteAbort
 
     def __init__(self, model: bytes, options: dict[str, Any]) -> None:
         from tflite_micro.python.tflite_micro import runtime
@@ -46,20 +55,29 @@ class TfliteMicro:
             )
         finally:
             runtime.count_resource_variables = count_variables
-        self._output_count = int(options["output_count"])
+        self._variable_outputs: list[bool] = options["variable_outputs"]
+        self._aborted = False
+        self._computed: list[Array] | None = None
 
     def set_inputs(self, arrays: list[Array]) -> None:
         for i, array in enumerate(arrays):
             self._interpreter.set_input(array, i)
 
     def invoke(self) -> None:
-        self._interpreter.invoke()
+        self._aborted = self._interpreter.invoke() == self._ABORTED
 
     def outputs(self) -> list[Array]:
-        return [self._interpreter.get_output(i) for i in range(self._output_count)]
+        there = [self._interpreter.get_output(i) for i in range(len(self._variable_outputs))]
+        if not self._aborted:
+            self._computed = there
+            return there
+        computed = self._computed or [np.zeros_like(array) for array in there]
+        triples = zip(self._variable_outputs, there, computed, strict=True)
+        return [now if variable else last for variable, now, last in triples]
 
     def reset(self) -> None:
         self._interpreter.reset()
+        self._computed = None
 
     def print_allocations(self) -> None:
         self._interpreter.print_allocations()
