@@ -55,6 +55,7 @@ class Engine:
         model: The .tflite file; limits of profiles do not apply.
         arena_bytes: Size of the tensor arena, in bytes.
         time_limit_s: Longest running time of a call, in seconds.
+        fill: What every byte of the arena is before init; no output may depend on it.
 
     Raises:
         EngineError: The engine refuses the model.
@@ -62,7 +63,12 @@ class Engine:
     """
 
     def __init__(
-        self, model: bytes, *, arena_bytes: int = ARENA_BYTES, time_limit_s: float = 60.0
+        self,
+        model: bytes,
+        *,
+        arena_bytes: int = ARENA_BYTES,
+        time_limit_s: float = 60.0,
+        fill: int = 0,
     ) -> None:
         limits = Limits(time_s=time_limit_s, memory_bytes=1 << 31)
         self._guest = Guest(_compiled(), limits)
@@ -74,6 +80,8 @@ class Engine:
         self._block["max_model_size"] = 1 << 26
         self._block["max_input_size"] = 1 << 24
         self.memory[address : address + len(model)] = np.frombuffer(model, np.uint8)
+        if fill:
+            self.memory[address + len(model) :] = fill
         self.call("tflm_wasm_init", address, len(model), arena_bytes)
         count = self.get("input_count")
         found = [self._block.descriptor(i) for i in range(count + self.get("output_count"))]
