@@ -5,13 +5,17 @@ A bounded slice; `make fuzz` runs 100,000 mutations a model (TFLM_WASM_FUZZ says
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.support import front_end
 from tests.support.engine import Engine, EngineError
 from tests.support.files import ZOO, shared_model, wakeword_model
 from tests.support.native import native_program
@@ -19,10 +23,21 @@ from tflm_wasm import _abi
 
 MUTATIONS = int(os.environ.get("TFLM_WASM_FUZZ", "300"))
 ARENA_BYTES = 256 * 1024
+
+
+def custom_ops_model() -> Path:
+    folder = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, folder)
+    path = folder / "custom_ops.tflite"
+    path.write_bytes(front_end.every_custom_op().to_bytes())
+    return path
+
+
 MODELS = {
     "okay_nabu": lambda: wakeword_model("okay_nabu"),
     "digits": lambda: ZOO / "digits_int8" / "digits_int8.tflite",
     "kws": lambda: shared_model("kws_ref_model"),
+    "custom_ops": custom_ops_model,
 }
 STATUSES = {status.name for status in _abi.Status}
 WORDS = [0, 1, 2, 0xFFFFFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFF, 0x10000, 0x3F800000, 0x7F800000]

@@ -106,12 +106,31 @@ class Engine:
 
     def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Invoke once; inputs and outputs in the model's order."""
+        self._write_inputs(inputs)
+        self._check(self._call("wasm_invoke"))
+        return self._read_outputs()
+
+    def run_in_steps(self, inputs: Sequence[np.ndarray]) -> tuple[list[np.ndarray], list[int]]:
+        """Invoke each operator by itself; return the outputs, and which op each step ran."""
+        self._write_inputs(inputs)
+        codes = []
+        for first in range(self.get("op_count")):
+            self._set("op_first", first)
+            self._set("op_end", first + 1)
+            self._check(self._call("wasm_invoke"))
+            codes.append(self.get("op_code"))
+        self._set("op_first", 0)
+        self._set("op_end", 0)
+        return self._read_outputs(), codes
+
+    def _write_inputs(self, inputs: Sequence[np.ndarray]) -> None:
         for i, array in enumerate(inputs):
             address, size, dtype, dims = self._descriptor(i)
             assert array.nbytes == size, (array.shape, dims)
             assert array.dtype == dtype
             self._memory.write(self._store, array.tobytes(), address)
-        self._check(self._call("wasm_invoke"))
+
+    def _read_outputs(self) -> list[np.ndarray]:
         outputs = []
         for i in range(self.get("output_count")):
             address, size, dtype, dims = self._descriptor(self.get("input_count") + i)
