@@ -5,11 +5,9 @@ A bounded slice; `make fuzz` runs 100,000 mutations a model (TFLM_WASM_FUZZ says
 
 from __future__ import annotations
 
-import atexit
 import os
-import shutil
 import subprocess
-import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -19,33 +17,27 @@ from tests.support import front_end
 from tests.support.engine import Engine, EngineError
 from tests.support.files import ZOO, shared_model, wakeword_model
 from tests.support.native import native_program
+from tests.support.nests import Nest
 from tflm_wasm import _abi
 
 MUTATIONS = int(os.environ.get("TFLM_WASM_FUZZ", "300"))
 ARENA_BYTES = 256 * 1024
-
-
-def custom_ops_model() -> Path:
-    folder = Path(tempfile.mkdtemp())
-    atexit.register(shutil.rmtree, folder)
-    path = folder / "custom_ops.tflite"
-    path.write_bytes(front_end.every_custom_op().to_bytes())
-    return path
-
-
-MODELS = {
-    "okay_nabu": lambda: wakeword_model("okay_nabu"),
-    "digits": lambda: ZOO / "digits_int8" / "digits_int8.tflite",
-    "kws": lambda: shared_model("kws_ref_model"),
-    "custom_ops": custom_ops_model,
+MODELS: dict[str, Callable[[], bytes]] = {
+    "okay_nabu": lambda: wakeword_model("okay_nabu").read_bytes(),
+    "digits": lambda: (ZOO / "digits_int8" / "digits_int8.tflite").read_bytes(),
+    "kws": lambda: shared_model("kws_ref_model").read_bytes(),
+    "loops": lambda: Nest(1).model.to_bytes(),
+    "custom_ops": lambda: front_end.every_custom_op().to_bytes(),
 }
 STATUSES = {status.name for status in _abi.Status}
 WORDS = [0, 1, 2, 0xFFFFFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFF, 0x10000, 0x3F800000, 0x7F800000]
 
 
 @pytest.fixture(scope="module", params=sorted(MODELS))
-def model(request: pytest.FixtureRequest) -> Path:
-    return MODELS[request.param]()
+def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("model") / f"{request.param}.tflite"
+    path.write_bytes(MODELS[request.param]())
+    return path
 
 
 @pytest.fixture(scope="session")

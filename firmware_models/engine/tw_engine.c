@@ -2,21 +2,6 @@
 
 #include "tw_internal.h"
 
-enum { OP_IF = 118, OP_WHILE = 119, OP_CALL_ONCE = 129 };
-
-uint32_t tw_callees(tw_engine *e, const tw_node *node, int32_t callees[2]) {
-  uint8_t code = node->op->code;
-  uint8_t expected = code == OP_CALL_ONCE ? TW_OPTIONS_CALL_ONCE
-                     : code == OP_IF      ? TW_OPTIONS_IF
-                                          : TW_OPTIONS_WHILE;
-  tw_fb_table options;
-  if (code != OP_CALL_ONCE && code != OP_IF && code != OP_WHILE) return 0;
-  if (tw_options(e, node, expected, &options) != TW_OK) return 0;
-  callees[0] = tw_fb_i32(&e->fb, options, 0, 0);
-  callees[1] = tw_fb_i32(&e->fb, options, 1, 0);
-  return code == OP_CALL_ONCE ? 1 : 2;
-}
-
 /* ---- what kernels ask (tw_kernel.h) ---- */
 
 static tw_tensor *tensor_at(const tw_engine *e, const int32_t *indices, uint32_t count,
@@ -193,6 +178,7 @@ static tw_status check_range(tw_engine *e, uint32_t first, uint32_t end) {
   uint32_t next = e->next_node, count = e->subgraphs[0].node_count;
   e->next_node = 0;
   e->node = -1;
+  if (first == 0) e->rounds = 0;
   if (first <= end && end <= count && (first == 0 || first == next)) return TW_OK;
   return tw_fail_model(e, TW_E_STATE, "operators %u to %u of %u, the next one is %u",
                        (unsigned)first, (unsigned)end, (unsigned)count, (unsigned)next);

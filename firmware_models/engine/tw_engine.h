@@ -20,10 +20,12 @@
 enum {
   TW_ALIGN = 16,          /* bytes; of every buffer in the arena */
   TW_MAX_DEPTH = 4,       /* subgraphs called from subgraphs */
+  TW_MAX_ROUNDS = 1 << 20, /* of all loops together, in one run of the model */
   TW_ERROR_BYTES = 192,
 };
 
-enum { TW_TENSOR_CONST = 1, TW_TENSOR_VARIABLE = 2 };
+/* UNSIZED, only while loading: a dimension is -1, and no RESHAPE has said yet what it is. */
+enum { TW_TENSOR_CONST = 1, TW_TENSOR_VARIABLE = 2, TW_TENSOR_UNSIZED = 4 };
 
 /* One tensor. Shape and type never change after loading. */
 typedef struct {
@@ -93,6 +95,7 @@ typedef struct {
   uint16_t subgraph_count, variable_count;
   uint32_t next_node;       /* of the main subgraph: where the last invoke ended, 0 after a failure */
   const tw_op *last_op;     /* of the main subgraph, run by the last invoke; NULL = none */
+  uint32_t rounds;          /* of loops since operator 0 of the main subgraph */
 
   /* The node at work, for error texts; node -1 outside of any. */
   int32_t subgraph, node;

@@ -1,6 +1,7 @@
 /* The arena plan: lifetimes of all tensors and scratches, then greedy by size as TFLM does it
  * (its GreedyMemoryPlanner: largest first, into the lowest gap among buffers alive at that time).
  * OfflineMemoryAllocation metadata, when the model has it, fixes the offsets it names. */
+#include "tw_control.h"
 #include "tw_internal.h"
 
 enum { NEVER = 0xFFFF, NONE = 0xFFFF, ONLINE = -1 };
@@ -178,14 +179,13 @@ static tw_status mark_lifetimes(tw_engine *e, plan *p) {
       }
     }
     int32_t callees[2];
-    if (f->call < tw_callees(e, node, callees)) {
+    uint32_t callee_count;
+    TW_TRY(tw_callees(e, node, callees, &callee_count));
+    if (f->call < callee_count) {
       TW_VERIFY(e, depth < TW_MAX_DEPTH, TW_E_LIMIT, "subgraphs nested more than %d deep",
                 TW_MAX_DEPTH);
-      int32_t callee = callees[f->call++];
-      TW_VERIFY(e, callee > 0 && callee < e->subgraph_count, TW_E_MODEL, "subgraph %d of %u",
-                (int)callee, e->subgraph_count);
       now++;
-      frames[++depth] = (frame){(uint16_t)callee, 0, 0, 0};
+      frames[++depth] = (frame){(uint16_t)callees[f->call++], 0, 0, 0};
       entering = true;
       continue;
     }

@@ -10,7 +10,7 @@ import pytest
 from tests.support.custom import CustomLayer, CustomRefusals
 from tests.support.engine import Engine, assert_equal_to_tflm
 from tests.support.layers import assert_refused
-from tests.support.models import Graph, Model, Op, Tensor
+from tests.support.models import Graph, Model, Op, Tensor, flexbuffer
 from tests.support.stateful import copy
 from tflm_wasm._abi import Feature
 from tflm_wasm.oracles import Oracle, installed
@@ -23,7 +23,7 @@ RESETS = (5, 6, 14)
 
 
 def circular(source: int, to: int, period: int | None = None) -> Op:
-    options = None if period is None else {"cycles_max": period}
+    options = b"" if period is None else flexbuffer({"cycles_max": period})
     return Op("CUSTOM", [source], [to], None, 1, "CIRCULAR_BUFFER", options)
 
 

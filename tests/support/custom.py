@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from flatbuffers import flexbuffers
 
 from tests.support.engine import Engine, EngineError, oracle
 from tests.support.layers import assert_refused
@@ -25,9 +26,11 @@ class CustomLayer:
     options: Any = field(default_factory=dict)
 
     def to_bytes(self) -> bytes:
+        given = self.options
+        options = given if isinstance(given, bytes) else bytes(flexbuffers.Dumps(given))
         tensors = [*self.inputs, *self.outputs]
         first, end = len(self.inputs), len(tensors)
-        op = Op("CUSTOM", range(first), range(first, end), None, 1, self.name, self.options)
+        op = Op("CUSTOM", range(first), range(first, end), None, 1, self.name, options)
         inputs = [i for i, t in enumerate(self.inputs) if t.data is None and not t.variable]
         return Model([Graph(tensors, [op], inputs, range(first, end))]).to_bytes()
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tests.support.decoding import huffman, looked_up, pruned
-from tests.support.models import TYPES, Graph, Model, Op, Tensor
+from tests.support.models import Graph, Model, Op, Tensor, flexbuffer
 
 RATE, STEP, WINDOW, FFT, CHANNELS = 16_000, 160, 480, 512, 40
 BINS = FFT // 2 + 1
@@ -28,7 +28,7 @@ class Builder:
 
     def custom(self, name: str, inputs: list[int], outputs: list[int], **options: Any) -> int:
         """Append an op and return its first output."""
-        self.ops.append(Op("CUSTOM", inputs, outputs, None, 1, name, options))
+        self.ops.append(Op("CUSTOM", inputs, outputs, None, 1, name, flexbuffer(options)))
         return outputs[0]
 
     def reshape(self, source: int, shape: Sequence[int], dtype: str) -> int:

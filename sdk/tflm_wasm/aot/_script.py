@@ -12,6 +12,15 @@ from tflm_wasm.aot._plan import RamPlan, SlotPlan
 # As the link's reply to `open` has them.
 _MODES: Final = {"mpu": 1, "checked": 2}
 _NO_SLOTS: Final = SlotPlan(0, 0)
+# Its last word is for a checksum.
+_BOOT_BLOCK: Final = """.boot_block : {{
+    tw_boot_block_start = .;
+    KEEP(boot-*.o(.text* .rodata*))
+    tw_boot_block_code_end = .;
+    . += {bytes} - (tw_boot_block_code_end - tw_boot_block_start);
+  }} :firmware
+  ASSERT(tw_boot_block_code_end - tw_boot_block_start <= {bytes} - 4, "the boot block is too long")
+"""
 
 
 @dataclass(frozen=True)
@@ -46,8 +55,10 @@ def board_header(board: Board, sandbox: str, model_bytes: int, call_seconds: int
 
 def linker_script(board: Board, ram: RamPlan, layout: Layout, model: tuple[str, str]) -> str:
     """Return the linker script; `model` is the start and the end of the built-in model."""
+    block = board.boot_block
     values = {
         "FLASH_BASE": board.flash.base,
+        "BOOT_BLOCK": _BOOT_BLOCK.format(bytes=block.bytes) if block else "",
         "CODE_ALIGN": layout.code_align,
         "MODEL_BASE": layout.model_base or "ALIGN(16)",
         "RAM_BASE": board.ram.base,
