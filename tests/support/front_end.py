@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tests.support.decoding import huffman, looked_up, pruned
-from tests.support.models import Graph, Model, Op, Tensor, flexbuffer
+from tests.support.models import TYPES, Graph, Model, Op, Tensor, flexbuffer
 
 RATE, STEP, WINDOW, FFT, CHANNELS = 16_000, 160, 480, 512, 40
 BINS = FFT // 2 + 1
