@@ -108,13 +108,34 @@ class Engine:
         Raises:
             EngineError: The engine refuses what an input says.
         """
+        self._write(inputs)
+        self.call("wasm_invoke")
+        return [self._array(one, self._bytes_of(one)) for one in self.outputs]
+
+    def run_in_steps(self, inputs: Sequence[Array]) -> tuple[list[Array], list[int]]:
+        """Invoke each operator of the main subgraph by itself.
+
+        Returns:
+            The outputs, and for each step the BuiltinOperator that it ran, -1 for none.
+
+        Raises:
+            EngineError: As `run`.
+        """
+        self._write(inputs)
+        codes = []
+        for first in range(self.get("op_count")):
+            self._block["op_first"], self._block["op_end"] = first, first + 1
+            self.call("wasm_invoke")
+            codes.append(self.get("op_code"))
+        self._block["op_first"] = self._block["op_end"] = 0
+        return [self._array(one, self._bytes_of(one)) for one in self.outputs], codes
+
+    def _write(self, inputs: Sequence[Array]) -> None:
         for i, (tensor, array) in enumerate(zip(self.inputs, inputs, strict=True)):
             if array.nbytes != tensor.bytes or array.dtype != view_dtype(tensor.type):
                 raise ValueError(f"input {i} is {array.dtype} {array.shape}, not {tensor}")
             data = np.frombuffer(array.tobytes(), np.uint8)
             self.memory[tensor.address : tensor.address + tensor.bytes] = data
-        self.call("wasm_invoke")
-        return [self._array(one, self._bytes_of(one)) for one in self.outputs]
 
     def random_inputs(self, rng: np.random.Generator) -> list[Array]:
         """Return random bytes for each input."""
