@@ -30,6 +30,7 @@ struct tw_op {
   const char *custom; /* that name; NULL for a builtin */
   tw_status (*prepare)(tw_engine *e, tw_node *node);
   int (*eval)(tw_engine *e, tw_node *node); /* a tw_status, or TW_CALL */
+  bool beyond;        /* TFLM lacks it: only where e->beyond allows */
 };
 
 /* Record an error about the node at work and return `status`. Formats: %s %d %u %c %%. */

@@ -56,10 +56,18 @@ class EngineError(Exception):
 
 
 class Engine:
-    """One model on one instance of the engine; a call that runs `time_limit_s` seconds traps."""
+    """One model on one instance of the engine; a call that runs `time_limit_s` seconds traps.
+
+    `extended` opts into the extended profile; sizes are not limited either way.
+    """
 
     def __init__(
-        self, model: bytes, *, arena_bytes: int = ARENA_BYTES, time_limit_s: int = 60
+        self,
+        model: bytes,
+        *,
+        arena_bytes: int = ARENA_BYTES,
+        time_limit_s: int = 60,
+        extended: bool = False,
     ) -> None:
         engine, module = _compiled()
         self._store = wasmtime.Store(engine)
@@ -68,6 +76,8 @@ class Engine:
         exports = wasmtime.Instance(self._store, module, []).exports(self._store)
         self._exports: Any = exports
         self._memory: Any = exports["memory"]
+        if extended:
+            self._set("features", self.get("features") | _abi.Feature.EXTENDED)
         self._set("max_model_size", 1 << 26)
         self._set("max_input_size", 1 << 24)
         address = -(-self.get("heap_base") // 16) * 16
@@ -179,10 +189,10 @@ def assert_equal_to_tflm(
             compare(got, want.reshape(got.shape), ulps, atol, number)
 
 
-def assert_refused(model: bytes, status: str, text: str = "") -> None:
+def assert_refused(model: bytes, status: str, text: str = "", *, extended: bool = False) -> None:
     """Init must fail with this status, its sentence containing `text`."""
     with pytest.raises(EngineError) as caught:
-        Engine(model)
+        Engine(model, extended=extended)
     assert caught.value.status is _abi.Status[status.upper()], caught.value
     assert text in caught.value.text
 
