@@ -21,32 +21,32 @@ BOTH = pytest.mark.parametrize("approximate", [False, True])
 ATOL = 1e-6
 
 
-def options(approximate: bool) -> Options:  # noqa: FBT001
+def options(*, approximate: bool) -> Options:
     return ("GeluOptions", {"approximate": approximate})
 
 
-def quantized(seed: int, approximate: bool) -> bytes:  # noqa: FBT001
+def quantized(seed: int, *, approximate: bool) -> bytes:
     rng = np.random.default_rng(seed)
     scales, zero_points = rng.uniform(0.001, 0.2, 2), rng.integers(-128, 128, 2)
     x, y = (
         Tensor([256], "int8", scale=float(s), zero_point=int(z))
         for s, z in zip(scales, zero_points, strict=True)
     )
-    return single_op("GELU", [x], [y], options(approximate))
+    return single_op("GELU", [x], [y], options(approximate=approximate))
 
 
 @BOTH
 @pytest.mark.parametrize("seed", range(40))
-def test_every_int8_equals_litert(seed: int, approximate: bool) -> None:  # noqa: FBT001
+def test_every_int8_equals_litert(seed: int, *, approximate: bool) -> None:
     x = np.arange(-128, 128, dtype=np.int8)
-    assert_equal_to_litert(quantized(seed, approximate), [[x]])
+    assert_equal_to_litert(quantized(seed, approximate=approximate), [[x]])
 
 
 @BOTH
 @pytest.mark.parametrize("reach", [0.01, 1, 4, 12, 100])
-def test_floats_are_close_to_litert(reach: float, approximate: bool) -> None:  # noqa: FBT001
+def test_floats_are_close_to_litert(reach: float, *, approximate: bool) -> None:
     x = np.linspace(-reach, reach, 2003, dtype=np.float32)
-    model = single_op("GELU", [Tensor([2003])], [Tensor([2003])], options(approximate))
+    model = single_op("GELU", [Tensor([2003])], [Tensor([2003])], options(approximate=approximate))
     assert_equal_to_litert(model, [[x]], ulps=10, atol=ATOL)
 
 
@@ -61,10 +61,12 @@ def formula(x: float, *, approximate: bool) -> np.float32:
 
 
 @BOTH
-def test_floats_are_the_formulas_also_far_out(approximate: bool) -> None:  # noqa: FBT001
+def test_floats_are_the_formulas_also_far_out(*, approximate: bool) -> None:
     x = np.concatenate([np.linspace(-14, 14, 1999), np.geomspace(1e-40, 1e12, 99)])
     x = x.astype(np.float32)
-    model = single_op("GELU", [Tensor(x.shape)], [Tensor(x.shape)], options(approximate))
+    model = single_op(
+        "GELU", [Tensor(x.shape)], [Tensor(x.shape)], options(approximate=approximate)
+    )
     (got,) = Engine(model, extended=True).run([x])
     wanted = np.array([formula(value, approximate=approximate) for value in x.tolist()])
     compare(got, wanted, 1, 0.0, 0)
