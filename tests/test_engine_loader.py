@@ -169,7 +169,7 @@ def test_impossible_shapes_are_refused(shape: list[int], status: str, text: str)
 
 
 @pytest.mark.parametrize("variable", [True, False])
-def test_a_dynamic_shape_of_a_tensor_that_no_operator_writes_is_refused(variable: bool) -> None:  # noqa: FBT001
+def test_a_dynamic_shape_of_a_tensor_that_no_operator_writes_is_refused(*, variable: bool) -> None:
     dynamic = Tensor([-1], "int8", variable=True) if variable else Tensor([-1], "int8", data=[1])
     model = Model([Graph([X, X, dynamic], [copy(0, 1)], [0], [1])])
     assert_refused(model.to_bytes(), "shape", "tensor 2 has a dynamic shape")

@@ -158,7 +158,8 @@ __attribute__((export_name("tflm_wasm_init"))) int32_t tflm_wasm_init(int32_t mo
   }
   tw_status status = tw_engine_init(&engine, (const uint8_t *)(uintptr_t)model,
                                     (uint32_t)model_size, (uint8_t *)(uintptr_t)arena,
-                                    (uint32_t)scratch_size);
+                                    (uint32_t)scratch_size,
+                                    (b->features & TW_FEATURE_EXTENDED) != 0);
   b->arena_needed = engine.arena_needed;
   if (status != TW_OK) return finish(status);
   b->model_ptr = model;

@@ -120,7 +120,7 @@ def check_block(block: Block, profile: str, memory_bytes: int) -> None:
         raise AbiError("The block has unknown feature bits", rule="block.features")
     if _abi.Feature.EXTENDED in features and profile != "extended":
         raise ProfileError(
-            "The module has the extended profile's larger limits, which must be opted into",
+            "The module is of the extended profile, which must be opted into",
             profile="extended",
         )
     if not (

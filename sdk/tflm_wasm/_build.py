@@ -50,7 +50,8 @@ def build(
 
     Args:
         model: Path or content of a .tflite file.
-        profile: "strict" (models to 128 KiB, inputs to 64 KiB) or "extended".
+        profile: "strict" (models to 128 KiB, inputs to 64 KiB) or "extended" (4 MiB, 1 MiB, and
+            what TFLM lacks).
         arena_bytes: Size of the tensor arena; None takes exactly what the model needs.
         engine: Another engine than the one in this package.
 

@@ -42,7 +42,8 @@ class Interpreter:
         experimental_op_resolver_type: Accepted: every resolver would give TFLM's results.
         experimental_preserve_all_tensors: Must be false.
         experimental_disable_delegate_clustering: Accepted: there are no delegates.
-        profile: "strict" (models to 128 KiB, inputs to 64 KiB) or "extended".
+        profile: "strict" (models to 128 KiB, inputs to 64 KiB) or "extended" (4 MiB, 1 MiB, and
+            what TFLM lacks).
         limits: Bounds on memory and running time.
 
     Raises:

@@ -56,6 +56,7 @@ class Engine:
         arena_bytes: Size of the tensor arena, in bytes.
         time_limit_s: Longest running time of a call, in seconds.
         fill: What every byte of the arena is before init; no output may depend on it.
+        extended: Whether it allows what TFLM lacks, as the extended profile does.
 
     Raises:
         EngineError: The engine refuses the model.
@@ -69,6 +70,7 @@ class Engine:
         arena_bytes: int = ARENA_BYTES,
         time_limit_s: float = 60.0,
         fill: int = 0,
+        extended: bool = False,
     ) -> None:
         limits = Limits(time_s=time_limit_s, memory_bytes=1 << 31)
         self._guest = Guest(_compiled(), limits)
@@ -77,6 +79,8 @@ class Engine:
         self._guest.grow(address + len(model) + _ALIGNMENT + arena_bytes)
         self.memory = self._guest.memory
         self._block = Block(self.memory)
+        if extended:
+            self._block["features"] |= _abi.Feature.EXTENDED
         self._block["max_model_size"] = 1 << 26
         self._block["max_input_size"] = 1 << 24
         self.memory[address : address + len(model)] = np.frombuffer(model, np.uint8)
