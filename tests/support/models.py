@@ -19,6 +19,7 @@ TYPES = {
     "int16": tflite.TensorType.INT16,
     "int8": tflite.TensorType.INT8,
     "uint32": tflite.TensorType.UINT32,
+    "int4": tflite.TensorType.INT4,
     "resource": tflite.TensorType.RESOURCE,
 }
 
@@ -102,6 +103,15 @@ def random_input(rng: np.random.Generator, tensor: Tensor) -> np.ndarray:
         return rng.integers(0, 2, tensor.shape).astype(bool)
     info = np.iinfo(tensor.dtype)
     return rng.integers(info.min, info.max, tensor.shape, dtype=tensor.dtype, endpoint=True)
+
+
+def _data_bytes(tensor: Tensor) -> bytes:
+    """Return a constant's bytes; those of int4 have two elements each, the first one low."""
+    if tensor.dtype != "int4":
+        return np.ascontiguousarray(np.asarray(tensor.data, tensor.dtype)).tobytes()
+    nibbles = np.asarray(tensor.data, np.int8).reshape(-1).view(np.uint8) & 15
+    nibbles = np.append(nibbles, np.zeros(nibbles.size % 2, np.uint8))
+    return (nibbles[::2] | nibbles[1::2] << 4).tobytes()
 
 
 def _camel(name: str) -> str:
@@ -196,8 +206,7 @@ class _Writer:
         b = self.b
         buffer = 0
         if tensor.data is not None:
-            array = np.ascontiguousarray(np.asarray(tensor.data, tensor.dtype))
-            self.buffers.append(array.tobytes())
+            self.buffers.append(_data_bytes(tensor))
             buffer = len(self.buffers) - 1
         name = b.CreateString(tensor.name or f"t{index}")
         shape = self._ints(tensor.shape)
