@@ -10,10 +10,9 @@ from tflm_wasm._check.layout import ADDRESSES, align, place_arena, tensors
 from tflm_wasm._check.sandbox import INVOKE, Sandbox
 
 if TYPE_CHECKING:
-    import wasmtime
-
     from tflm_wasm._block import Block, Descriptor
     from tflm_wasm._check.report import Ledger
+    from tflm_wasm._compile import Compiled
     from tflm_wasm._limits import Limits
 
 # For a model whose arena the block does not name: where the search begins.
@@ -37,7 +36,7 @@ class Bench:
         room: Bytes wanted behind model and arena, for buffers of the host.
     """
 
-    compiled: wasmtime.Module
+    compiled: Compiled
     limits: Limits
     ledger: Ledger
     model: bytes | None

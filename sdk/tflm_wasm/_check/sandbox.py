@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import wasmtime
 
 from tflm_wasm._abi import ABI_MINOR, BLOCK_BYTES, FIELDS, Feature, Status
 from tflm_wasm._block import Block
@@ -31,6 +30,7 @@ from tflm_wasm._errors import (
 from tflm_wasm._guest import Guest
 
 if TYPE_CHECKING:
+    from tflm_wasm._compile import Compiled
     from tflm_wasm._limits import Limits
 
 INIT: Final = "tflm_wasm_init"
@@ -53,7 +53,7 @@ class Sandbox:
         RuleBrokenError: The module does not instantiate.
     """
 
-    def __init__(self, compiled: wasmtime.Module, limits: Limits, ledger: Ledger) -> None:
+    def __init__(self, compiled: Compiled, limits: Limits, ledger: Ledger) -> None:
         self.ledger = ledger
         try:
             self._guest = Guest(compiled, limits)
@@ -149,7 +149,7 @@ class Sandbox:
     def _run(self, name: str, arguments: list[int]) -> int | None:
         try:
             result = self._guest.call(name, *arguments)
-        except (GuestError, wasmtime.WasmtimeError) as error:
+        except GuestError as error:
             rule = "call.trap"
             if isinstance(error, GuestTimeout):
                 rule = "call.time"
