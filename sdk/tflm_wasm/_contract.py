@@ -15,7 +15,7 @@ from tflm_wasm._tensor import view_dtype
 
 # Fields that a call may change, besides the error text; init may change more.
 _WRITTEN_BY_CALLS: Final = frozenset(
-    ("output_size", "status", "error_op", "error_subgraph", "op_code")
+    ("output_size", "status", "error_op", "error_subgraph", "op_code", "frames_done")
 )
 _KEPT_BY_INIT: Final = tuple(
     name

@@ -297,9 +297,13 @@ class GuestError(TflmWasmError):
 
 
 class GuestStatusError(GuestError):
-    """The guest returned a status other than ok; its session can be used further."""
+    """The guest returned a status other than ok; its session can be used further.
+
+    `frame` is the index of the frame that failed, in a call with many.
+    """
 
     status: Status
+    frame: int | None = None
     op_index: int | None = None
     subgraph_index: int | None = None
 

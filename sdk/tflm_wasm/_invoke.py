@@ -9,8 +9,10 @@ from tflm_wasm._contract import Fixture
 from tflm_wasm._guest import Guest
 
 
-def make_invoke(guest: Guest, block: Block, fixture: Fixture) -> Callable[[], None]:
-    """Return a function that runs a guest's model once.
+def make_invoke(
+    guest: Guest, block: Block, fixture: Fixture, name: str = "wasm_invoke"
+) -> Callable[[], None]:
+    """Return a function that runs a guest's model once, or with what else is exported as `name`.
 
     An invoke that leaves, bit for bit, the block that an earlier one left whose traces were all
     checked is as good as that one: nothing else is looked at then. Of this package's own engine,
@@ -21,7 +23,7 @@ def make_invoke(guest: Guest, block: Block, fixture: Fixture) -> Callable[[], No
     Raises (when the function is called):
         GuestError: As `Guest.enter` and `Fixture.settle`.
     """
-    function = guest.function("wasm_invoke")
+    function = guest.function(name)
     call, values, trap = function.call, function.values, function.trap
     lock, clock, may_grow = guest.lock, guest.clock, guest.may_grow
     content = block.copy_canary if guest.is_own else block.copy

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from statistics import median_low
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -14,9 +15,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from tflm_wasm import _abi, _contract
 from tflm_wasm._arrays import check_arrays
+from tflm_wasm._batch import EXPORT, SINCE, Batch, Loop, Out, prepare
 from tflm_wasm._block import Block, Descriptor
 from tflm_wasm._compile import compile_within
-from tflm_wasm._errors import GuestError, GuestStatusError, SessionClosedError, SessionDeadError
+from tflm_wasm._errors import (
+    GuestError,
+    GuestStatusError,
+    ModuleTooLargeError,
+    SessionClosedError,
+    SessionDeadError,
+)
 from tflm_wasm._guest import Guest
 from tflm_wasm._invoke import make_invoke
 from tflm_wasm._limits import Limits
@@ -58,6 +66,7 @@ class Session:
         self._limits = limits or Limits()
         self._compiled = compile_within(module.wasm, module.parsed, self._limits)
         self._instance: _Instance | None = None
+        self._many: Batch | Loop | None = None
         self._death: Exception | None = None
         self._closed = False
         self.reopen()
@@ -85,7 +94,7 @@ class Session:
         Raises:
             TflmWasmError: As the constructor.
         """
-        self._instance = None
+        self._instance = self._many = None
         guest = Guest(self._compiled, self._limits)
         block = Block(guest.memory)
         load_model(guest, block)
@@ -118,7 +127,7 @@ class Session:
 
     def close(self) -> None:
         """Free the instance, or do nothing when it is. Views that are still held stay valid."""
-        self._instance = None
+        self._instance = self._many = None
         self._closed = True
 
     @property
@@ -189,9 +198,45 @@ class Session:
             TflmWasmError: As `invoke`.
         """
         instance = self._instance or self._live()
-        self._write(instance, arrays)
+        _write(instance, arrays)
         self.invoke()
         return tuple([tensor.view.copy() for tensor in instance.outputs])
+
+    def invoke_many(self, *frames: ArrayLike, out: Out = None) -> tuple[NDArray[Any], ...]:
+        """Run frame after frame, a stateful model with its state, in as few calls as can be.
+
+        The outputs are, bit for bit, those of as many calls of `run`. `inputs` and `outputs` then
+        hold anything.
+
+        Args:
+            frames: One array for each input, of its dtype and shape (frames, *its shape).
+            out: Where the outputs go: an array without gaps for each output, of its dtype and shape
+                (frames, *its shape), or that array alone when there is one output.
+
+        Returns:
+            An array for each output, of shape (frames, *its shape); `out`, when it was given.
+
+        Raises:
+            InputError: An array does not fit; nothing was run.
+            GuestStatusError: The engine says no; its field `frame` says to which frame. `out` holds
+                the outputs of the frames before it.
+            TflmWasmError: As `invoke`.
+        """
+        instance = self._live()
+        job = prepare(instance.inputs, instance.outputs, frames, out)
+        with self._noting():
+            if self._many is None:
+                self._many = self._make_many(instance)
+            return self._many.run(job)
+
+    def _make_many(self, instance: _Instance) -> Batch | Loop:
+        has_function = self._module.parsed.signature(EXPORT) is not None
+        if has_function and instance.block["abi_minor"] >= SINCE:
+            try:
+                return Batch(*instance[:3], self._limits.time_s)
+            except ModuleTooLargeError:
+                pass  # no room for a buffer
+        return Loop(partial(_run, instance))
 
     def profile(self, *arrays: ArrayLike) -> Profile:
         """Run once, as `run`, and time each operator by itself; `outputs` then hold the outputs.
@@ -210,7 +255,7 @@ class Session:
         instance = self._live()
         block = instance.block
         count = operators(block)
-        self._write(instance, arrays)
+        _write(instance, arrays)
         if count == 0:
             self.invoke()
         timed: list[tuple[int, int]] = []
@@ -221,12 +266,6 @@ class Session:
             timed.append((self._step(first, first + 1, is_last=is_last), block["op_code"]))
             empty.append(self._step(first + 1, first + 1, is_last=is_last))
         return collect(timed, median_low(empty) if empty else 0, NS_HZ)
-
-    @staticmethod
-    def _write(instance: _Instance, arrays: tuple[ArrayLike, ...]) -> None:
-        given = check_arrays(instance.inputs, arrays)
-        for tensor, array in zip(instance.inputs, given):  # noqa: B905 - as long as each other
-            tensor.view[...] = array
 
     def _warm_up(self) -> None:
         """Make a call that the module refuses, so that the first operator is not timed cold."""
@@ -262,7 +301,7 @@ class Session:
         """End the session unless the guest merely said no."""
         if not isinstance(error, GuestStatusError):
             # A copy, because the original refers to frames and so to the guest's memory.
-            self._instance, self._death = None, copy.copy(error)
+            self._instance, self._many, self._death = None, None, copy.copy(error)
 
     def _live(self) -> _Instance:
         if self._instance is not None:
@@ -270,6 +309,19 @@ class Session:
         if self._closed:
             raise SessionClosedError("The session is closed")
         raise SessionDeadError("The session ended with an earlier failure") from self._death
+
+
+def _write(instance: _Instance, arrays: Sequence[ArrayLike]) -> None:
+    given = check_arrays(instance.inputs, arrays)
+    for tensor, array in zip(instance.inputs, given):  # noqa: B905 - as long as each other
+        tensor.view[...] = array
+
+
+def _run(instance: _Instance, *arrays: NDArray[Any]) -> tuple[NDArray[Any], ...]:
+    """Run once; return the views of the outputs."""
+    _write(instance, arrays)
+    instance.invoke()
+    return tuple(tensor.view for tensor in instance.outputs)
 
 
 def load_model(guest: Guest, block: Block) -> None:

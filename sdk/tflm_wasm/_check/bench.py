@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 # For a model whose arena the block does not name: where the search begins.
 FIRST_SCRATCH: Final = 64 * 1024
+_MANY_SINCE: Final = 2  # the minor version
 
 # One run: its status and the bytes of all outputs, packed.
 Answer = tuple[int, bytes]
@@ -31,6 +32,7 @@ class Bench:
         limits: What a guest may use.
         ledger: Where outcomes go.
         model: The model to load; None for the embedded one.
+        has_many: Whether the module exports invoke_many.
         static: The block before any call.
         scratch: The scratch_size to load the model with.
         room: Bytes wanted behind model and arena, for buffers of the host.
@@ -40,6 +42,7 @@ class Bench:
     limits: Limits
     ledger: Ledger
     model: bytes | None
+    has_many: bool = False
     static: Block = field(init=False)
     scratch: int = field(init=False)
     room: int = 0
@@ -47,6 +50,7 @@ class Bench:
     def read_static(self, block: Block) -> None:
         """Take over the block of a new instance."""
         self.static = block
+        self.has_many = self.has_many and block["abi_minor"] >= _MANY_SINCE
         self.scratch = block["scratch_size"] if self.model is None else 0
 
     @property

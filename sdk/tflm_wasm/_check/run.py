@@ -28,9 +28,10 @@ from tflm_wasm._check.init_rules import (
     calls_before_init,
     hostile_models,
 )
+from tflm_wasm._check.many_rules import Many
 from tflm_wasm._check.report import CheckReport, Ledger, Outcome, RuleBrokenError
 from tflm_wasm._check.run_rules import Runs
-from tflm_wasm._check.sandbox import Sandbox
+from tflm_wasm._check.sandbox import MANY, Sandbox
 from tflm_wasm._check.static import check_bytes
 from tflm_wasm._compile import Compiled
 from tflm_wasm._errors import ModuleError
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 _PAGE_LOG2 = 16
 _ZERO_BEFORE_INIT = (
     *("status", "arena_ptr", "arena_used", "arena_needed"),
-    *("input_count", "output_count", "op_count", "op_first", "op_end", "op_code"),
+    *("input_count", "output_count", "op_count", "op_first", "op_end", "op_code", "frames_done"),
 )
 
 
@@ -65,7 +66,8 @@ def run(
     compiled = _compile(wasm, parsed, limits, ledger) if parsed else None
     if compiled is not None:
         with contextlib.suppress(RuleBrokenError):  # the ledger knows
-            _check_instance(Bench(compiled, limits, ledger, model), profile, wasm)
+            has_many = parsed is not None and MANY in parsed.exports
+            _check_instance(Bench(compiled, limits, ledger, model, has_many), profile, wasm)
     return ledger.report(hashlib.sha256(wasm).hexdigest(), profile)
 
 
@@ -106,6 +108,7 @@ def _run_scenarios(bench: Bench) -> None:
     _attempt(partial(arena_needed_is_enough, bench))
     _attempt(partial(hostile_models, bench))
     runs = Runs(bench)
+    many = Many(bench, runs)
     if not _attempt(runs.accepts_input):
         return
     for run_scenario in (
@@ -121,6 +124,8 @@ def _run_scenarios(bench: Bench) -> None:
         runs.moved_output,
         runs.operators_in_order,
         runs.operators_in_steps,
+        many.bad_buffers,
+        many.frames_in_order,
     ):
         _attempt(run_scenario)
 
