@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import tflite
 
-from tests.support import models
 from tests.support.engine import Engine, EngineError, assert_equal_to_tflm, assert_refused
 from tests.support.models import Graph, Model, Op, Tensor
 from tests.support.stateful import copy, delay, frames
 from tflm_wasm._abi import Status
+from tflm_wasm.conformance import _writer
 
 X = Tensor([4], "int8")
 
@@ -194,6 +194,17 @@ def test_a_constant_shorter_than_its_tensor_is_refused() -> None:
     assert_refused(model.to_bytes(), "model", "has 12 bytes, its tensor needs 20")
 
 
+def test_two_elements_of_int4_need_a_byte_and_an_odd_one_too() -> None:
+    for count, given in ((5, 4), (6, 4), (9, 8)):
+        tensors = [X, X, Tensor([count], "int4", data=[1] * given)]
+        model = Model([Graph(tensors, [copy(0, 1)], [0], [1])])
+        needed = (count + 1) // 2
+        text = f"has {given // 2} bytes, its tensor needs {needed}"
+        assert_refused(model.to_bytes(), "model", text)
+    tensors = [X, X, Tensor([5], "int4", data=[1] * 5)]
+    Engine(Model([Graph(tensors, [copy(0, 1)], [0], [1])]).to_bytes())
+
+
 def test_a_constant_longer_than_its_tensor_is_read_in_part() -> None:
     tensors = [Tensor([2], "int32", data=[1, 2, 3]), Tensor([2], "int32")]
     model = Model([Graph(tensors, [copy(0, 1)], [], [1])])
@@ -228,7 +239,7 @@ def behind(model: Model, shift: int, monkeypatch: pytest.MonkeyPatch) -> bytes:
     """Return the model with its buffers behind the flatbuffer, `shift` bytes off alignment."""
     tails: list[bytes] = []
 
-    def buffer_elsewhere(writer: models._Writer, data: bytes) -> int:
+    def buffer_elsewhere(writer: _writer.Writer, data: bytes) -> int:
         b = writer.b
         tflite.BufferStart(b)
         if data:
@@ -237,7 +248,7 @@ def behind(model: Model, shift: int, monkeypatch: pytest.MonkeyPatch) -> bytes:
             tails.append(data)
         return int(tflite.BufferEnd(b))
 
-    monkeypatch.setattr(models._Writer, "_buffer", buffer_elsewhere)
+    monkeypatch.setattr(_writer.Writer, "_buffer", buffer_elsewhere)
     start = 1 << 40
     start = -(-len(model.to_bytes()) // 16) * 16 + shift
     tails.clear()
@@ -250,14 +261,14 @@ def behind(model: Model, shift: int, monkeypatch: pytest.MonkeyPatch) -> bytes:
 def test_constants_outside_of_the_model_are_refused(
     monkeypatch: pytest.MonkeyPatch, offset: int, size: int
 ) -> None:
-    def buffer_elsewhere(writer: models._Writer, data: bytes) -> int:
+    def buffer_elsewhere(writer: _writer.Writer, data: bytes) -> int:
         tflite.BufferStart(writer.b)
         if data:
             writer.b.PrependUint64Slot(2, size, 0)
             writer.b.PrependUint64Slot(1, offset, 0)
         return int(tflite.BufferEnd(writer.b))
 
-    monkeypatch.setattr(models._Writer, "_buffer", buffer_elsewhere)
+    monkeypatch.setattr(_writer.Writer, "_buffer", buffer_elsewhere)
     tensors = [Tensor([3], "int32", data=[1, 2, 3]), Tensor([3], "int32")]
     model = Model([Graph(tensors, [copy(0, 1)], [], [1])])
     assert_refused(model.to_bytes(), "model", "out of bounds")
@@ -268,7 +279,7 @@ def test_constants_outside_of_the_model_are_refused(
 def test_buffers_aligned_to_4_bytes_only_are_read(
     monkeypatch: pytest.MonkeyPatch, dtype: str, padding: int
 ) -> None:
-    def loose_buffer(writer: models._Writer, data: bytes) -> int:
+    def loose_buffer(writer: _writer.Writer, data: bytes) -> int:
         b: flatbuffers.Builder = writer.b
         vector = None
         if data:
@@ -281,7 +292,7 @@ def test_buffers_aligned_to_4_bytes_only_are_read(
             tflite.BufferAddData(b, vector)
         return int(tflite.BufferEnd(b))
 
-    monkeypatch.setattr(models._Writer, "_buffer", loose_buffer)
+    monkeypatch.setattr(_writer.Writer, "_buffer", loose_buffer)
     values = np.array([3, -70, 11], dtype)
     tensors = [Tensor([3], dtype, data=values), Tensor([3], dtype)]
     model = Model([Graph(tensors, [copy(0, 1)], [], [1])], metadata={"pad": bytes(padding)})
@@ -343,10 +354,10 @@ def test_bytes_that_are_no_model_are_refused() -> None:
 def test_an_engine_that_refused_a_model_runs_nothing() -> None:
     engine = Engine(one_copy().to_bytes())
     address = engine.get("model_ptr")
-    engine._memory.write(engine._store, b"XXXX", address + 4)
+    engine.memory[address + 4 : address + 8] = ord("X")
     size, arena = engine.get("model_size"), engine.get("scratch_size")
     with pytest.raises(EngineError, match="TFL3"):
-        engine._check(engine._call("tflm_wasm_init", address, size, arena))
+        engine.call("tflm_wasm_init", address, size, arena)
     with pytest.raises(EngineError, match="no model") as caught:
-        engine._check(engine._call("wasm_invoke"))
+        engine.call("wasm_invoke")
     assert caught.value.status is Status.STATE

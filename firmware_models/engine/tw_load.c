@@ -151,8 +151,10 @@ static tw_status find_op(tw_engine *e, tw_fb_vector opcodes, tw_fb_table table, 
       if (*c < ' ' || *c > '~') *c = '?';
     }
   }
-  return tw_fail_model(e, TW_E_OP, "op %d: %s%s%s is not supported", (int)e->node,
-                       tw_op_name((uint32_t)code), code == TW_OP_CUSTOM ? " " : "", custom);
+  bool npu = name.count == 7 && memcmp(custom, "ethos-u", 7) == 0;
+  return tw_fail_model(e, TW_E_OP, "op %d: %s%s%s is not supported%s", (int)e->node,
+                       tw_op_name((uint32_t)code), code == TW_OP_CUSTOM ? " " : "", custom,
+                       npu ? ": it needs the Ethos-U NPU; use the model as it was before Vela" : "");
 }
 
 /* Tensor indices of a node or subgraph: below `count`, or -1 where `optional`. */

@@ -20,6 +20,9 @@ double tw_exp(double x);
 /* Natural logarithm, within about 1e-16 relative; -infinity at 0, NaN below. */
 double tw_log(double x);
 
+/* Sine and cosine of |x| < 2^20: the nearest double but for one in some hundred, then its neighbour. */
+void tw_sincos(double x, double *sine, double *cosine);
+
 /* Computed in double precision: the nearest float, or the next in fewer than 1 of 10^8 cases. */
 float tw_expf(float x);
 float tw_logf(float x);

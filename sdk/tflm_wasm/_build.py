@@ -9,12 +9,10 @@ import struct
 from functools import lru_cache
 from pathlib import Path
 
-import wasmtime
-
 from tflm_wasm import _abi
 from tflm_wasm._admission import admit, check_profile
 from tflm_wasm._block import Block
-from tflm_wasm._compile import compile_within
+from tflm_wasm._compile import Compiled, compile_within
 from tflm_wasm._engine import packaged_engine
 from tflm_wasm._errors import (
     ArenaTooSmallError,
@@ -30,7 +28,7 @@ from tflm_wasm._module import Module
 from tflm_wasm._session import load_model
 from tflm_wasm._status import too_large
 from tflm_wasm._version import __version__
-from tflm_wasm._wasm import PAGE_BYTES, MemoryLimits, WasmModule, parse
+from tflm_wasm._wasm import PAGE_BYTES, MemoryLimits, parse
 from tflm_wasm._wasm_rewrite import rewrite
 
 SECTION = "tflm-wasm"
@@ -174,9 +172,9 @@ def _try_load(engine: bytes, layout: _Layout, model: bytes, scratch: int) -> int
 
 
 @lru_cache(maxsize=1)
-def _compiled_engine(engine: bytes) -> wasmtime.Module:
+def _compiled_engine(engine: bytes) -> Compiled:
     """Return the engine compiled with a memory that its host can grow."""
-    parsed: WasmModule = admit(engine)
+    parsed = admit(engine)
     growable = rewrite(engine, memory=MemoryLimits(parsed.memories[0].minimum, None))
     return compile_within(growable, parsed, Limits())
 

@@ -197,7 +197,8 @@ def _problem(data: bytes, error: ModelError, subgraph: int, index: int, *, beyon
     reason = str(error)
     given = f"op {error.op_index}"  # its index once others were taken out
     if isinstance(error, UnsupportedOpError) and not beyond:
-        reason = f"op {index}: {op.name} is not supported, with {_types(op)}"
+        more = reason.partition(" is not supported")[2]
+        reason = f"op {index}: {op.name} is not supported, with {_types(op)}{more}"
     elif reason.startswith((f"{given} ", f"{given}:")):
         reason = f"op {index}{reason.removeprefix(given)}"
     return Problem(subgraph, index, op.name, type(error).__name__, reason)

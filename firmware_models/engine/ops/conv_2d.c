@@ -20,6 +20,7 @@ typedef struct {
     tw_range_f32 range;
     tw_hybrid *hybrid;
   };
+  void *unpacked[]; /* the filter, when that is int4 */
 } conv;
 
 static tw_status prepare_shapes(tw_engine *e, tw_node *node, tw_fb_table options, conv *c) {
@@ -64,7 +65,8 @@ static tw_status prepare(tw_engine *e, tw_node *node) {
   TW_TRY(tw_expect(e, node, 2, 3, 1));
   tw_fb_table options;
   int32_t activation;
-  conv *c = node->data = tw_alloc(e, sizeof *c);
+  bool packed = tw_input(e, node, 1)->type == TW_INT4;
+  conv *c = node->data = tw_alloc(e, (uint32_t)(sizeof *c + packed * sizeof c->unpacked[0]));
   if (c == NULL) return TW_E_ARENA;
   TW_TRY(tw_options(e, node, TW_OPTIONS_CONV_2D, &options));
   TW_TRY(tw_fused_activation(e, options, OPTION_ACTIVATION, &activation));
@@ -72,6 +74,7 @@ static tw_status prepare(tw_engine *e, tw_node *node) {
   int32_t channels = tw_output(e, node, 0)->dims[3];
   TW_TRY(tw_conv_types(e, node, channels));
   if (tw_is_hybrid(e, node)) return prepare_hybrid(e, node, activation, &c->hybrid);
+  TW_TRY(tw_request_unpacked(e, tw_input(e, node, 1), &c->unpacked[0]));
   if (tw_input(e, node, 0)->type == TW_FLOAT32) {
     tw_activation_range_f32(activation, &c->range.low, &c->range.high);
     return TW_OK;
@@ -164,10 +167,15 @@ static void pixel_hybrid(const tw_pixel *p) {
 }
 
 static int eval(tw_engine *e, tw_node *node) {
-  const tw_window *window = &((const conv *)node->data)->window;
+  const conv *c = node->data;
+  const tw_window *window = &c->window;
   if (tw_is_hybrid(e, node)) {
-    tw_hybrid_begin(e, node, ((const conv *)node->data)->hybrid);
+    tw_hybrid_begin(e, node, c->hybrid);
     tw_window_slide(e, node, window, pixel_hybrid);
+    return TW_OK;
+  }
+  if (tw_input(e, node, 1)->type == TW_INT4) {
+    tw_window_slide_i4(e, node, window, c->unpacked[0], pixel_i8);
     return TW_OK;
   }
   switch (tw_input(e, node, 0)->type) {
