@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.support import front_end
 from tests.support.engine import Engine, EngineError
 from tests.support.files import ZOO, shared_model, wakeword_model
 from tests.support.native import native_program
@@ -26,6 +27,7 @@ MODELS: dict[str, Callable[[], bytes]] = {
     "digits": lambda: (ZOO / "digits_int8" / "digits_int8.tflite").read_bytes(),
     "kws": lambda: shared_model("kws_ref_model").read_bytes(),
     "loops": lambda: Nest(1).model.to_bytes(),
+    "custom_ops": lambda: front_end.every_custom_op().to_bytes(),
 }
 STATUSES = {status.name for status in _abi.Status}
 WORDS = [0, 1, 2, 0xFFFFFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFF, 0x10000, 0x3F800000, 0x7F800000]

@@ -26,8 +26,9 @@ class CustomLayer:
     options: Any = field(default_factory=dict)
 
     def to_bytes(self) -> bytes:
-        given = self.options
-        options = given if isinstance(given, bytes) else bytes(flexbuffers.Dumps(given))
+        options = self.options
+        if not isinstance(options, bytes):
+            options = b"" if options is None else bytes(flexbuffers.Dumps(options))
         tensors = [*self.inputs, *self.outputs]
         first, end = len(self.inputs), len(tensors)
         op = Op("CUSTOM", range(first), range(first, end), None, 1, self.name, options)

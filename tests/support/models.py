@@ -10,6 +10,7 @@ from tflm_wasm.conformance import Op as Op
 from tflm_wasm.conformance import Tensor as Tensor
 from tflm_wasm.conformance import flexbuffer as flexbuffer
 from tflm_wasm.conformance import single_op as single_op
+from tflm_wasm.conformance._writer import TYPES as TYPES
 
 
 def random_input(rng: np.random.Generator, tensor: Tensor) -> np.ndarray:

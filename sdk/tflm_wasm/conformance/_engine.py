@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import wasmtime
 
-from tflm_wasm import _abi, _runtime
+from tflm_wasm import _abi
 from tflm_wasm._block import Block, Descriptor
+from tflm_wasm._build import compiled_engine
 from tflm_wasm._engine import packaged_engine
 from tflm_wasm._errors import TflmWasmError
 from tflm_wasm._guest import Guest
@@ -37,15 +37,11 @@ class EngineError(TflmWasmError):
     text: str
 
 
+@functools.cache
 def engine_bytes() -> bytes:
     """Return the engine: TFLM_WASM_ENGINE names another one than the package's."""
     other = os.environ.get("TFLM_WASM_ENGINE")
     return Path(other).read_bytes() if other else packaged_engine()
-
-
-@functools.cache
-def _compiled() -> wasmtime.Module:
-    return wasmtime.Module(_runtime.engine(), engine_bytes())
 
 
 class Engine:
@@ -56,6 +52,7 @@ class Engine:
         arena_bytes: Size of the tensor arena, in bytes.
         time_limit_s: Longest running time of a call, in seconds.
         fill: What every byte of the arena is before init; no output may depend on it.
+        extended: Whether it allows what TFLM lacks, as the extended profile does.
 
     Raises:
         EngineError: The engine refuses the model.
@@ -69,14 +66,17 @@ class Engine:
         arena_bytes: int = ARENA_BYTES,
         time_limit_s: float = 60.0,
         fill: int = 0,
+        extended: bool = False,
     ) -> None:
         limits = Limits(time_s=time_limit_s, memory_bytes=1 << 31)
-        self._guest = Guest(_compiled(), limits)
+        self._guest = Guest(compiled_engine(engine_bytes()), limits)
         heap_base = Block(self._guest.memory)["heap_base"]
         address = -(-heap_base // _ALIGNMENT) * _ALIGNMENT
         self._guest.grow(address + len(model) + _ALIGNMENT + arena_bytes)
         self.memory = self._guest.memory
         self._block = Block(self.memory)
+        if extended:
+            self._block["features"] |= _abi.Feature.EXTENDED
         self._block["max_model_size"] = 1 << 26
         self._block["max_input_size"] = 1 << 24
         self.memory[address : address + len(model)] = np.frombuffer(model, np.uint8)
@@ -108,13 +108,34 @@ class Engine:
         Raises:
             EngineError: The engine refuses what an input says.
         """
+        self._write(inputs)
+        self.call("wasm_invoke")
+        return [self._array(one, self._bytes_of(one)) for one in self.outputs]
+
+    def run_in_steps(self, inputs: Sequence[Array]) -> tuple[list[Array], list[int]]:
+        """Invoke each operator of the main subgraph by itself.
+
+        Returns:
+            The outputs, and for each step the BuiltinOperator that it ran, -1 for none.
+
+        Raises:
+            EngineError: As `run`.
+        """
+        self._write(inputs)
+        codes = []
+        for first in range(self.get("op_count")):
+            self._block["op_first"], self._block["op_end"] = first, first + 1
+            self.call("wasm_invoke")
+            codes.append(self.get("op_code"))
+        self._block["op_first"] = self._block["op_end"] = 0
+        return [self._array(one, self._bytes_of(one)) for one in self.outputs], codes
+
+    def _write(self, inputs: Sequence[Array]) -> None:
         for i, (tensor, array) in enumerate(zip(self.inputs, inputs, strict=True)):
             if array.nbytes != tensor.bytes or array.dtype != view_dtype(tensor.type):
                 raise ValueError(f"input {i} is {array.dtype} {array.shape}, not {tensor}")
             data = np.frombuffer(array.tobytes(), np.uint8)
             self.memory[tensor.address : tensor.address + tensor.bytes] = data
-        self.call("wasm_invoke")
-        return [self._array(one, self._bytes_of(one)) for one in self.outputs]
 
     def random_inputs(self, rng: np.random.Generator) -> list[Array]:
         """Return random bytes for each input."""
