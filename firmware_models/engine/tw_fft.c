@@ -81,20 +81,32 @@ static bool factorize(tw_fft *fft) {
   return rest == 1 && fft->stages > 0;
 }
 
-/* Tensors of the time signal and of the spectrum: as many rows, which hold a whole transform. */
+/* Whether transforms of `size`, `step` apart, cover `all` elements and no more. */
+static bool covers(uint32_t rows, uint32_t step, uint32_t size, uint32_t all) {
+  return (uint64_t)(rows - 1) * step + size == all && (rows == 1 || step <= size);
+}
+
+/* As TFLM, which goes by the last dimensions alone: an input that ends with a row, all of an output
+ * written. */
 static tw_status check_shapes(tw_engine *e, tw_fft *fft, const tw_tensor *time,
                               const tw_tensor *spectrum) {
-  uint32_t rows, row_scalars;
+  uint32_t rows, row_scalars, reals = 2 * fft->points;
   TW_TRY(tw_rows_of(e, time, &fft->rows, &fft->row_reals));
   TW_TRY(tw_rows_of(e, spectrum, &rows, &row_scalars));
   fft->row_bins = row_scalars / 2;
-  uint32_t reals = 2 * fft->points, scalars = reals + 2;
-  bool whole = fft->inverse ? fft->row_reals == reals && row_scalars >= scalars
-                            : fft->row_reals <= reals && row_scalars == scalars;
-  TW_VERIFY(e, whole && row_scalars % 2 == 0 && rows == fft->rows, TW_E_SHAPE,
-            "%u rows of %u samples, %u rows of %u numbers of spectrum for fft_length %u",
-            (unsigned)fft->rows, (unsigned)fft->row_reals, (unsigned)rows, (unsigned)row_scalars,
-            (unsigned)reals);
+  bool fit;
+  if (fft->inverse) {
+    uint32_t bins = tw_elements(spectrum) / 2;
+    fft->rows = fft->row_bins > 0 ? (bins + fft->row_bins - 1) / fft->row_bins : 0;
+    fit = fft->rows > 0 &&
+          (uint64_t)(fft->rows - 1) * fft->row_bins + fft->points + 1 <= bins &&
+          covers(fft->rows, fft->row_reals, reals, tw_elements(time));
+  } else {
+    fit = fft->row_reals <= reals &&
+          covers(fft->rows, 2 * fft->row_bins, reals + 2, tw_elements(spectrum));
+  }
+  TW_VERIFY(e, fit, TW_E_SHAPE, "rows of %u samples, of %u numbers of spectrum for fft_length %u",
+            (unsigned)fft->row_reals, (unsigned)row_scalars, (unsigned)reals);
   return TW_OK;
 }
 

@@ -14,8 +14,8 @@ typedef struct {
   void *work;          /* scratch for a transform */
   uint32_t points;     /* complex numbers of the transform */
   uint32_t rows;       /* transforms in an invoke */
-  uint32_t row_reals;  /* in a row of the time signal: at most 2 * points */
-  uint32_t row_bins;   /* in a row of the spectrum: at least points + 1 complex numbers */
+  uint32_t row_reals;  /* from a row of the time signal to the next */
+  uint32_t row_bins;   /* complex numbers from a row of the spectrum to the next */
   uint8_t type;        /* TW_INT16, TW_INT32 or TW_FLOAT32 */
   bool inverse;
   uint8_t stages;

@@ -150,7 +150,7 @@ def _measure_arena(engine: bytes, layout: _Layout, model: bytes) -> int:
 def _try_load(engine: bytes, layout: _Layout, model: bytes, scratch: int) -> int:
     """Load the model into a fresh instance with `scratch` bytes of arena; return arena_needed."""
     limits = Limits()
-    guest = Guest(_compiled_engine(engine), limits)
+    guest = Guest(compiled_engine(engine), limits)
     try:
         guest.grow(layout.end(len(model), scratch))
     except ModuleTooLargeError as error:
@@ -172,7 +172,7 @@ def _try_load(engine: bytes, layout: _Layout, model: bytes, scratch: int) -> int
 
 
 @lru_cache(maxsize=1)
-def _compiled_engine(engine: bytes) -> Compiled:
+def compiled_engine(engine: bytes) -> Compiled:
     """Return the engine compiled with a memory that its host can grow."""
     parsed = admit(engine)
     growable = rewrite(engine, memory=MemoryLimits(parsed.memories[0].minimum, None))

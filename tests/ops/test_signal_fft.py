@@ -96,6 +96,13 @@ def test_a_signal_without_rows_is_one(inverse: bool) -> None:  # noqa: FBT001
     assert_equal_to_tflm(layer.to_bytes(), frames(layer, 1))
 
 
+def test_shapes_count_by_their_last_dimension_as_in_tflm() -> None:
+    one_more = fft("int16", 64, inverse=True, rows=(1,), scalars=67)
+    column = fft("int16", 64, rows=(1,)).with_output(0, shape=[66, 1])
+    for layer in (one_more, column):
+        assert_equal_to_tflm(layer.to_bytes(), frames(layer, 3))
+
+
 def test_without_an_option_t_numbers_are_floats_as_in_tflm() -> None:
     layer = replace(fft("float32", 16), options={"A": 0, "fft_length": 16})
     assert_equal_to_tflm(layer.to_bytes(), frames(layer, 2))

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import wasmtime
 
-from tflm_wasm import _abi, _runtime
+from tflm_wasm import _abi
 from tflm_wasm._block import Block, Descriptor
+from tflm_wasm._build import compiled_engine
 from tflm_wasm._engine import packaged_engine
 from tflm_wasm._errors import TflmWasmError
 from tflm_wasm._guest import Guest
@@ -37,15 +37,11 @@ class EngineError(TflmWasmError):
     text: str
 
 
+@functools.cache
 def engine_bytes() -> bytes:
     """Return the engine: TFLM_WASM_ENGINE names another one than the package's."""
     other = os.environ.get("TFLM_WASM_ENGINE")
     return Path(other).read_bytes() if other else packaged_engine()
-
-
-@functools.cache
-def _compiled() -> wasmtime.Module:
-    return wasmtime.Module(_runtime.engine(), engine_bytes())
 
 
 class Engine:
@@ -73,7 +69,7 @@ class Engine:
         extended: bool = False,
     ) -> None:
         limits = Limits(time_s=time_limit_s, memory_bytes=1 << 31)
-        self._guest = Guest(_compiled(), limits)
+        self._guest = Guest(compiled_engine(engine_bytes()), limits)
         heap_base = Block(self._guest.memory)["heap_base"]
         address = -(-heap_base // _ALIGNMENT) * _ALIGNMENT
         self._guest.grow(address + len(model) + _ALIGNMENT + arena_bytes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from fnmatch import fnmatchcase
 from functools import cache
@@ -74,7 +74,7 @@ class Tolerance:
 
 @dataclass(frozen=True)
 class Rule:
-    """A disagreement that is meant to be, with its reason.
+    """A disagreement that is known, with its reason.
 
     Attributes:
         reason: Why.
@@ -84,6 +84,7 @@ class Rule:
         ours: Regular expression found in our sentence.
         theirs: Regular expression found in TFLM's.
         spoiled: Regular expression found in what is wrong with the model.
+        open: Whether it is a fault that is to be mended, so that cases of it fail.
     """
 
     reason: str
@@ -93,6 +94,7 @@ class Rule:
     ours: str = ""
     theirs: str = ""
     spoiled: str = ""
+    open: bool = False
 
     def matches(self, result: Result) -> bool:
         """Say whether the rule is about this result."""
@@ -123,7 +125,7 @@ class Result:
         ours: Our sentence, when we refuse, or where outputs differ.
         theirs: TFLM's.
         spoiled: What is wrong with the model, if anything.
-        rule: Number of the rule that says that this disagreement is meant to be.
+        rule: Number of the rule that knows this disagreement.
     """
 
     id: str
@@ -148,12 +150,48 @@ class Result:
     @property
     def passed(self) -> bool:
         """Whether it ended as it should."""
-        return self.outcome.is_agreement or self.rule is not None
+        return self.outcome.is_agreement or (self.is_known and not rules()[self.rule or 0].open)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether it is a disagreement that is documented, be it meant to be or to be mended."""
+        return self.rule is not None
 
     @property
     def reason(self) -> str:
-        """Why a disagreement is meant to be; empty when it is not, or when there is none."""
+        """The reason for a disagreement that is known."""
         return "" if self.rule is None else rules()[self.rule].reason
+
+
+@dataclass(frozen=True)
+class Partial:
+    """Outputs of an op that TFLM does not always write.
+
+    Attributes:
+        reason: Which part it writes.
+        ops: The ops.
+        valid: Number of the output that says, true or false, whether output 0 was written.
+        count: Number of the output that says how many rows of those before it were written.
+    """
+
+    reason: str
+    ops: Sequence[str]
+    valid: int | None = None
+    count: int | None = None
+
+    def written(self, outputs: Sequence[Array]) -> tuple[Array, ...]:
+        """Return the outputs with zeros for what was not written."""
+        says = self.valid if self.valid is not None else self.count
+        if says is None or len(outputs) <= says or outputs[says].size != 1:
+            return tuple(outputs)  # a model that something is wrong with
+        said = outputs[says].reshape(-1)[0]
+        if self.valid is not None:
+            return tuple(outputs) if said else (np.zeros_like(outputs[0]), *outputs[1:])
+        rows = [one.copy() for one in outputs]
+        for one in rows[:says]:
+            if one.ndim > 1:
+                one[:, int(said) :] = 0
+        return tuple(rows)
 
 
 def _load(name: str) -> dict[str, Any]:
@@ -176,8 +214,15 @@ def tolerances() -> Mapping[tuple[str, str], Tolerance]:
 
 @cache
 def rules() -> Sequence[Rule]:
-    """Return the documented disagreements."""
+    """Return the known disagreements."""
     return [Rule(**fields) for fields in _load(EXCEPTIONS)["exception"]]
+
+
+@cache
+def partials() -> Mapping[str, Partial]:
+    """Return which outputs are not always written, by op."""
+    listed = [Partial(**fields) for fields in _load(EXCEPTIONS)["partial"]]
+    return {op: one for one in listed for op in one.ops}
 
 
 def tolerance(op: str, kind: str) -> Tolerance:
@@ -195,6 +240,8 @@ def judge(case: Case, ours: Answer, theirs: Answer, again: Answer | None = None)
         again: TFLM's, when its memory held something else before. Where the two differ, TFLM has
             left an output unwritten or read memory that was not, and nothing is compared.
     """
+    ours, theirs = _written(case, ours), _written(case, theirs)
+    again = _written(case, again) if again is not None else None
     if again is not None and not _same(theirs, again):
         theirs = _stable(ours, theirs, again)
     else:
@@ -212,6 +259,13 @@ def judge(case: Case, ours: Answer, theirs: Answer, again: Answer | None = None)
         spoiled=case.spoiled,
     )
     return with_rule(result)
+
+
+def _written(case: Case, answer: Answer) -> Answer:
+    partial = partials().get(case.op)
+    if partial is None:
+        return answer
+    return replace(answer, outputs=tuple(map(partial.written, answer.outputs)))
 
 
 def _same(one: Answer, other: Answer) -> bool:

@@ -63,8 +63,13 @@ def _failures(report: Report) -> str:
 
 def _failure(failure: Failure) -> str:
     result = failure.result
-    sentences = (("here", result.ours), ("TFLM", result.theirs), ("wrong", result.spoiled))
-    said = "".join(f"<br>{name}: {escape(text)}" for name, text in sentences if text)
+    sentences = {
+        "here": result.ours,
+        "TFLM": result.theirs,
+        "wrong": result.spoiled,
+        "known": result.reason,
+    }
+    said = "".join(f"<br>{name}: {escape(text)}" for name, text in sentences.items() if text)
     ids = ", ".join(f"<code>{escape(one)}</code>" for one in failure.ids)
     return (
         f'<h3 class="failed">{escape(result.op)} {escape(result.kind)}: '
@@ -76,16 +81,17 @@ def _failure(failure: Failure) -> str:
 
 def _exceptions(report: Report) -> str:
     rows = "".join(
-        f"<tr><td>{escape(rule.reason)}</td><td>{escape(Outcome[rule.outcome].value)}</td>"
+        f"<tr><td>{escape(rule.reason)}</td><td>{escape(Outcome[rule.outcome].value)}"
+        f"{', to be mended' if rule.open else ''}</td>"
         f'<td class="number">{count:,}</td></tr>'
         for rule, count in report.exceptions()
     )
-    return f"<h2>Documented disagreements</h2><table>{rows}</table>" if rows else ""
+    return f"<h2>Known disagreements</h2><table>{rows}</table>" if rows else ""
 
 
 def _ops(report: Report) -> str:
     shown = [(name, one) for name, one in _COLUMNS if report.outcomes[one]]
-    names = ["op", "type", "class", "cases", *(name for name, _ in shown), "max ulp", "documented"]
+    names = ["op", "type", "class", "cases", *(name for name, _ in shown), "max ulp", "known"]
     head = "".join(f"<th>{escape(name)}</th>" for name in names)
     rows = [_row(row, [one for _, one in shown]) for _, row in sorted(report.rows.items())]
     return f"<h2>Ops</h2><table><tr>{head}</tr>{''.join(rows)}</table>"

@@ -35,7 +35,7 @@ class Row:
         outcomes: How many ended with each outcome.
         ulp: The largest distance of those within their class.
         nan_only: How many were equal but for bits of NaNs.
-        excepted: How many disagree as documented.
+        excepted: How many disagree in a way that is known, be it meant to be or to be mended.
     """
 
     op: str
@@ -51,7 +51,7 @@ class Row:
         self.cases += 1
         self.outcomes[result.outcome] += 1
         self.nan_only += result.nan_only
-        self.excepted += result.rule is not None
+        self.excepted += result.is_known
         if result.outcome is Outcome.NEAR:
             self.ulp = max(self.ulp, result.ulp)
 
@@ -99,6 +99,7 @@ class Failure:
             "ours": result.ours,
             "theirs": result.theirs,
             "spoiled": result.spoiled,
+            "known": result.reason,
             "model": describe(self.case),
         }
 
@@ -110,7 +111,7 @@ class Report:
     Attributes:
         rows: One for each op and type, in order.
         failures: Groups of failures, the largest first.
-        rules: How often each documented disagreement was met, by its number.
+        rules: How often each known disagreement was met, by its number.
         seconds: How long the cases took, in seconds.
         versions: What was compared.
     """
@@ -142,7 +143,7 @@ class Report:
         self.rows.setdefault(key, Row(*key)).add(result)
         if result.rule is not None:
             self.rules[result.rule] += 1
-        elif not result.passed:
+        if not result.passed:
             failure = self.failures.setdefault(signature(result), Failure(result))
             failure.count += 1
             if len(failure.ids) < _IDS_SHOWN:
@@ -160,7 +161,12 @@ class Report:
             "ops": self.summary()["ops"],
             "failures": [one.to_dict() for one in self.failures.values()],
             "exceptions": [
-                {"reason": rule.reason, "outcome": rule.outcome.lower(), "count": n}
+                {
+                    "reason": rule.reason,
+                    "outcome": rule.outcome.lower(),
+                    "open": rule.open,
+                    "count": n,
+                }
                 for rule, n in self.exceptions()
             ],
         }
@@ -173,7 +179,7 @@ class Report:
         return {"versions": self.versions, "cases": self.cases, "ops": ops}
 
     def exceptions(self) -> list[tuple[Rule, int]]:
-        """Return each documented disagreement and how many cases met it."""
+        """Return each known disagreement and how many cases met it."""
         return [(rule, self.rules[i]) for i, rule in enumerate(rules())]
 
 

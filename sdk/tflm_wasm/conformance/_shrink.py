@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
@@ -28,7 +27,7 @@ def signature(result: Result) -> tuple[str, ...]:
     return result.outcome.name, spoiled, *(re.sub(r"-?[\d.]+", "#", one)[:160] for one in words)
 
 
-def shrink(case: Case, bench: Bench, *, time_s: float = 20.0) -> tuple[Case, Result]:
+def shrink(case: Case, bench: Bench, *, attempts: int = 400) -> tuple[Case, Result]:
     """Return the smallest case found that fails with the same signature, and how it ends.
 
     Choices are made smaller one by one; then frames are left out, and inputs set to zero in parts.
@@ -36,19 +35,15 @@ def shrink(case: Case, bench: Bench, *, time_s: float = 20.0) -> tuple[Case, Res
     Args:
         case: A case that fails.
         bench: Where to run.
-        time_s: How long to look for a smaller one, in seconds.
+        attempts: How many smaller cases to run at the most.
     """
-    end = time.monotonic() + time_s
-    best = _Best(case, bench)
-    while time.monotonic() < end:
+    best = _Best(case, bench, attempts)
+    before = None
+    while best.case is not before:
         before = best.case
         for name in list(best.case.choices):
-            best.smaller_choice(name, end)
-        if best.case is before:
-            break
+            best.smaller_choice(name)
     for candidate in chain(_with_one_frame(best), _with_zeros(best)):
-        if time.monotonic() > end:
-            break
         best.take(candidate)
     return best.case, best.result
 
@@ -56,26 +51,30 @@ def shrink(case: Case, bench: Bench, *, time_s: float = 20.0) -> tuple[Case, Res
 class _Best:
     """The smallest case so far."""
 
-    def __init__(self, case: Case, bench: Bench) -> None:
+    def __init__(self, case: Case, bench: Bench, attempts: int) -> None:
         self._bench = bench
+        self._left = attempts
         self.case, self.result = case, bench.run(case)
         self._wanted = signature(self.result)
 
     def take(self, candidate: Case) -> bool:
-        """Make a candidate the best if it fails alike."""
+        """Make a candidate the best if it fails alike; say whether it did."""
+        if self._left == 0:
+            return False
+        self._left -= 1
         result = self._bench.run(candidate)
         if result.passed or signature(result) != self._wanted:
             return False
         self.case, self.result = candidate, result
         return True
 
-    def smaller_choice(self, name: str, end: float) -> None:
+    def smaller_choice(self, name: str) -> None:
         """Make a choice as small as it goes: 0, or half of it, or one less, again and again."""
-        while time.monotonic() < end:
+        found = True
+        while found:
             value = self.case.choices.get(name, 0)
             options = sorted({0, value // 2, value - 1}) if value > 0 else []
-            if not any(self.take(self._with(name, option)) for option in options):
-                return
+            found = any(self.take(self._with(name, option)) for option in options)
 
     def _with(self, name: str, value: int) -> Case:
         case = self.case

@@ -127,7 +127,8 @@ def depthwise_conv_2d(d: Space, op: str, kind: str) -> Model:
     width = _window(d, shape[2], "w", padding)
     x = d.tensor("x", shape, dtype)
     weights = _weights(d, [1, height[0], width[0], channels], weight_type, 3)
-    bias = _bias(d, channels, _BIASES[dtype], x, weights)
+    biases = {**_BIASES, "int16": ("int64",) * 11 + ("int32",)}
+    bias = _bias(d, channels, biases[dtype], x, weights)
     y = _output(d, [shape[0], height[3], width[3], channels], x, weights, height[0] * width[0])
     options = {
         **_options(height, width, padding),
