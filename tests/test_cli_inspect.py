@@ -40,6 +40,14 @@ def with_unsupported_ops() -> bytes:
     return Model([Graph(tensors, ops, [0], [6])]).to_bytes()
 
 
+def test_an_op_for_another_processor_is_refused_with_what_it_needs(tmp_path):
+    x = Tensor([2, 3], "int8")
+    ops = [Op("CUSTOM", [0], [1], custom="ethos-u"), Op("RESHAPE", [1], [2])]
+    model = Model([Graph([x, x, x], ops, [0], [2])]).to_bytes()
+    (problem,) = answer("inspect", saved(tmp_path, model))["problems"]
+    assert problem["reason"].startswith("op 0: ethos-u is not supported, with INT8: it needs the")
+
+
 def test_tensors_ops_and_costs_are_shown(tmp_path):
     output = tflm_wasm("inspect", saved(tmp_path, conv())).stdout
     assert "CONV_2D" in output
