@@ -179,7 +179,7 @@ def test_impossible_shapes_are_refused(shape: list[int], status: str, text: str)
 
 
 @pytest.mark.parametrize("variable", [True, False])
-def test_a_dynamic_shape_of_a_tensor_that_no_operator_writes_is_refused(variable: bool) -> None:  # noqa: FBT001
+def test_a_dynamic_shape_of_a_tensor_that_no_operator_writes_is_refused(*, variable: bool) -> None:
     dynamic = Tensor([-1], "int8", variable=True) if variable else Tensor([-1], "int8", data=[1])
     model = Model([Graph([X, X, dynamic], [copy(0, 1)], [0], [1])])
     assert_refused(model.to_bytes(), "shape", "tensor 2 has a dynamic shape")
@@ -202,6 +202,17 @@ def test_a_constant_shorter_than_its_tensor_is_refused() -> None:
     tensors = [X, X, Tensor([5], "int32", data=[1, 2, 3])]
     model = Model([Graph(tensors, [copy(0, 1)], [0], [1])])
     assert_refused(model.to_bytes(), "model", "has 12 bytes, its tensor needs 20")
+
+
+def test_two_elements_of_int4_need_a_byte_and_an_odd_one_too() -> None:
+    for count, given in ((5, 4), (6, 4), (9, 8)):
+        tensors = [X, X, Tensor([count], "int4", data=[1] * given)]
+        model = Model([Graph(tensors, [copy(0, 1)], [0], [1])])
+        needed = (count + 1) // 2
+        text = f"has {given // 2} bytes, its tensor needs {needed}"
+        assert_refused(model.to_bytes(), "model", text)
+    tensors = [X, X, Tensor([5], "int4", data=[1] * 5)]
+    Engine(Model([Graph(tensors, [copy(0, 1)], [0], [1])]).to_bytes())
 
 
 def test_a_constant_longer_than_its_tensor_is_read_in_part() -> None:

@@ -46,6 +46,19 @@ typedef struct {
 void tw_window_slide(const tw_engine *e, const tw_node *node, const tw_window *window,
                      void (*each)(const tw_pixel *p));
 
+/* ---- int4 filters: two elements a byte, the first one low ---- */
+
+/* Write `count` elements from number `first` on as int8. */
+void tw_unpack_i4(const void *packed, uint32_t first, uint32_t count, int8_t *out);
+
+/* Ask for a scratch buffer for the unpacked filter when that is int4; *where as in
+ * tw_request_scratch. */
+tw_status tw_request_unpacked(tw_engine *e, const tw_tensor *filter, void **where);
+
+/* The same as tw_window_slide, with the filter unpacked to that buffer. */
+void tw_window_slide_i4(const tw_engine *e, const tw_node *node, const tw_window *window,
+                        void *unpacked, void (*each)(const tw_pixel *p));
+
 /* ---- accumulators to outputs ---- */
 
 /* Quantized: out = clamp(zero point + accumulator * multiplier of the channel). */

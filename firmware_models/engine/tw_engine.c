@@ -160,8 +160,9 @@ static tw_status fail_arena(tw_engine *e) {
 }
 
 tw_status tw_engine_init(tw_engine *e, const uint8_t *model, uint32_t model_bytes, uint8_t *arena,
-                         uint32_t arena_bytes) {
+                         uint32_t arena_bytes, bool beyond) {
   memset(e, 0, sizeof *e);
+  e->beyond = beyond;
   e->fb = (tw_fb){model, model_bytes, false};
   e->arena = arena;
   e->arena_bytes = arena_bytes & ~(uint32_t)(TW_ALIGN - 1);

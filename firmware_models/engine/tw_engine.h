@@ -4,7 +4,9 @@
  * its state. The engine trusts nothing in the model, and everything its caller says about memory.
  *
  *   tw_engine e;
- *   if (tw_engine_init(&e, model, model_bytes, arena, arena_bytes) != TW_OK) puts(e.error_text);
+ *   if (tw_engine_init(&e, model, model_bytes, arena, arena_bytes, false) != TW_OK) {
+ *     puts(e.error_text);
+ *   }
  *   memcpy(tw_engine_input(&e, 0)->data, ...);
  *   tw_engine_invoke(&e);
  */
@@ -81,6 +83,7 @@ typedef struct {
   bool stateful;
   bool may_stop;            /* an operator may end an invoke early; the outputs outlive invokes */
   bool stopped;             /* the last invoke ended so: its later steps run nothing */
+  bool beyond;              /* what TFLM lacks is allowed: the extended profile */
 
   /* Allocation during init: temporaries grow from the head, what persists grows from the tail. */
   uint32_t head, tail;      /* bytes in use at either end */
@@ -106,9 +109,10 @@ typedef struct {
   char error_text[TW_ERROR_BYTES];
 } tw_engine;
 
-/* Load, check, prepare and plan. `model` and `arena` are 16-byte aligned and outlive the engine. */
+/* Load, check, prepare and plan. `model` and `arena` are 16-byte aligned and outlive the engine.
+ * `beyond`: also models that TFLM refuses because it lacks an operator or a pair of types. */
 tw_status tw_engine_init(tw_engine *e, const uint8_t *model, uint32_t model_bytes, uint8_t *arena,
-                         uint32_t arena_bytes);
+                         uint32_t arena_bytes, bool beyond);
 
 /* Run the operators [first, end) of the main subgraph; `first` is 0 or where the last call ended. */
 tw_status tw_engine_invoke_ops(tw_engine *e, uint32_t first, uint32_t end);

@@ -34,6 +34,7 @@ struct tw_op {
   /* Put the node's own state, in tw_alloc'ed memory, into its first state; NULL = it has none.
    * Called after the arena was planned and at each reset. An op with one makes a model stateful. */
   void (*reset)(tw_engine *e, tw_node *node);
+  bool beyond;        /* TFLM lacks it: only where e->beyond allows */
 };
 
 /* Record an error about the node at work and return `status`. Formats: %s %d %u %c %%. */

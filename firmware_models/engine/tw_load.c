@@ -137,7 +137,9 @@ static tw_status find_op(tw_engine *e, tw_fb_vector opcodes, tw_fb_table table, 
   for (uint32_t i = 0; i < TW_COUNT(registry); i++) {
     if (is_called(registry[i], code, characters, name.count)) {
       *op = registry[i];
-      return TW_OK;
+      if (!registry[i]->beyond || e->beyond) return TW_OK;
+      return tw_fail_model(e, TW_E_OP, "op %d: TFLM lacks %s; the extended profile has it",
+                           (int)e->node, tw_op_name((uint32_t)code));
     }
   }
   char custom[40] = "";

@@ -30,6 +30,8 @@ float tw_tanhf(float x);
 float tw_expm1f(float x);
 float tw_sinf(float x);
 float tw_cosf(float x);
+float tw_powf(float x, float y); /* all of C's special cases */
+float tw_erfcf(float x);         /* 1 - erf x, as precise far out */
 
 /* The remainder of x / y with the sign of x, exact; NaN when y is 0 or x infinite. */
 float tw_fmodf(float x, float y);

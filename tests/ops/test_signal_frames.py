@@ -10,9 +10,10 @@ import pytest
 from tests.support.custom import OPTIONS, CustomLayer, CustomRefusals, both
 from tests.support.engine import Engine, assert_equal_to_tflm
 from tests.support.layers import assert_refused
-from tests.support.models import TYPES, Graph, Model, Op, Tensor, flexbuffer, random_input
+from tests.support.models import Graph, Model, Op, Tensor, flexbuffer, random_input
 from tests.support.stateful import copy
 from tflm_wasm._abi import Feature
+from tflm_wasm.conformance._writer import TYPES
 
 RESETS = (3, 4, 9)
 ODD_FLOATS = np.array([np.inf, -np.inf, np.nan, -0.0, 1e-40, 3e38, 1.0, -2.5], np.float32)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.support.engine import Engine, EngineError, assert_equal_to_tflm
-from tests.support.litert import assert_equal_to_litert
+from tests.support.litert import assert_equal_to_litert, assert_only_extended
 from tests.support.models import Tensor, single_op
 from tests.support.moves import (
     assert_both_refuse,
@@ -84,6 +84,7 @@ def test_padding_with_0_equals_litert_because_tflm_pads_with_what_memory_held(
         x.zero_point = y.zero_point = 0
     rng = np.random.default_rng(5)
     model = single_op("SPACE_TO_BATCH_ND", inputs, outputs)
+    Engine(model)  # the strict profile takes it too
     assert_equal_to_litert(model, [[random_bits(rng, x)] for _ in range(3)])
 
 
@@ -94,6 +95,18 @@ def test_padding_with_another_zero_point_is_refused(zero_point: int) -> None:
     assert_op_refused(
         "SPACE_TO_BATCH_ND", inputs, outputs, status="param", text="padding is undefined"
     )
+
+
+@pytest.mark.parametrize("case", WITH_MARGINS, ids=str)
+@pytest.mark.parametrize("zero_point", [-128, -7, 127])
+def test_the_extended_profile_pads_with_the_zero_point_as_litert(
+    zero_point: int, case: Case
+) -> None:
+    inputs, outputs = tensors("SPACE_TO_BATCH_ND", "int8", case)
+    inputs[0].zero_point = outputs[0].zero_point = zero_point
+    model = single_op("SPACE_TO_BATCH_ND", inputs, outputs)
+    assert_equal_to_litert(model, [[random_bits(np.random.default_rng(6), inputs[0])]])
+    assert_only_extended(model, "param", "op 0 SPACE_TO_BATCH_ND: TFLM's padding is undefined")
 
 
 def test_float_is_padded_with_0_whatever_its_zero_point() -> None:

@@ -61,10 +61,10 @@ def assert_equal_to_tflm(
             compare(got, want.reshape(got.shape), ulps, atol, number)
 
 
-def assert_refused(model: bytes, status: str, text: str = "") -> None:
+def assert_refused(model: bytes, status: str, text: str = "", *, extended: bool = False) -> None:
     """Init must fail with this status, its sentence containing `text`."""
     with pytest.raises(EngineError) as caught:
-        Engine(model)
+        Engine(model, extended=extended)
     assert caught.value.status is _abi.Status[status.upper()], caught.value
     assert text in caught.value.text
 

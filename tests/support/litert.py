@@ -9,7 +9,9 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from tests.support.engine import Engine, compare
+from tests.support.engine import Engine, assert_refused, compare
+from tests.support.models import Tensor, single_op
+from tests.support.moves import Options
 from tflm_wasm.oracles import Oracle, installed
 
 
@@ -24,16 +26,43 @@ def litert() -> Oracle:
 
 
 def assert_equal_to_litert(
-    model: bytes, frames: Sequence[Sequence[np.ndarray]], *, ulps: int | None = None
+    model: bytes,
+    frames: Sequence[Sequence[np.ndarray]],
+    *,
+    ulps: int | None = None,
+    atol: float = 0.0,
 ) -> None:
-    """Run frames in order on the engine and on LiteRT; outputs must be the same bytes.
+    """Run frames in order on the engine, extended, and on LiteRT; outputs must be the same bytes.
 
-    With `ulps`, float32 outputs may differ by that many units in the last place.
+    With `ulps`, float32 outputs may differ by that many units in the last place, with `atol` by
+    that much.
     """
     reference = litert()
     reference.open(model)
-    engine = Engine(model)
+    engine = Engine(model, extended=True)
     for number, (frame, wanted) in enumerate(zip(frames, reference.run_many(frames), strict=True)):
         for got, want in zip(engine.run(frame), wanted, strict=True):
             assert got.dtype == want.dtype
-            compare(got, want.reshape(got.shape), ulps, 0.0, number)
+            compare(got, want.reshape(got.shape), ulps, atol, number)
+
+
+def assert_beyond_refused(
+    code: str,
+    inputs: Sequence[Tensor],
+    outputs: Sequence[Tensor],
+    options: Options = None,
+    *,
+    status: str,
+    text: str = "",
+) -> None:
+    """The extended engine refuses an op that TFLM lacks, and names it."""
+    model = single_op(code, inputs, outputs, options)
+    assert_refused(model, status, f"op 0 {code}", extended=True)
+    assert_refused(model, status, text, extended=True)
+
+
+def assert_only_extended(model: bytes, status: str, text: str) -> None:
+    """The strict profile refuses a model because TFLM does; the extended one takes it."""
+    assert_refused(model, status, text)
+    assert_refused(model, status, "extended profile")
+    Engine(model, extended=True)

@@ -2,13 +2,13 @@
 
 static tw_status check_padding(tw_engine *e, const tw_blocks *blocks, uint8_t fill,
                                tw_status status) {
-  TW_VERIFY(e, !blocks->padded || fill == 0, status,
-            "zero point %d: TFLM's padding is undefined unless it is 0", (int8_t)fill);
+  TW_VERIFY(e, !blocks->padded || fill == 0 || e->beyond, status,
+            "TFLM's padding is undefined unless the zero point is 0; the extended profile has it");
   return TW_OK;
 }
 
 /* TFLM pads with a byte that it never sets. That is 0 where its arena was, and LiteRT pads with the
- * zero point; so padding is taken where both are the same. */
+ * zero point: padding is taken where both are the same, and as LiteRT has it beyond TFLM. */
 static tw_status prepare(tw_engine *e, tw_node *node) {
   TW_TRY(tw_expect(e, node, 3, 3, 1));
   tw_blocks blocks;

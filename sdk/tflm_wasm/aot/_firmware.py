@@ -331,8 +331,7 @@ class _Build:
 
     def _write_board_header(self) -> str:
         """Write tw_board.h and return it."""
-        size = len(self.model) if self.model is not None else self.guest.block["model_size"]
-        text = board_header(self.board, self.sandbox, size, self.options.call_seconds)
+        text = board_header(self.board, self.sandbox, self.options.call_seconds)
         (self.folder / "tw_board.h").write_text(text)
         return text
 

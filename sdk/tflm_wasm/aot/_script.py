@@ -32,15 +32,14 @@ class Layout:
     slots: SlotPlan = _NO_SLOTS
 
 
-def board_header(board: Board, sandbox: str, model_bytes: int, call_seconds: int) -> str:
-    """Return tw_board.h."""
+def board_header(board: Board, sandbox: str, call_seconds: int) -> str:
+    """Return tw_board.h; it is the same for all models, so that what includes it is, too."""
     values = {
         "CLOCK_HZ": board.clock_hz,
         **{f"UART_{key.upper()}": value for key, value in board.uart.items() if key != "family"},
         "CLINT_BASE": board.clint_base or 0,
         "LINK_BUFFER_BYTES": board.link_buffer_bytes,
         "CALL_SECONDS": call_seconds,
-        "MODEL_BYTES": model_bytes,
         "SANDBOX_MODE": _MODES[sandbox],
     }
     init = "".join(f" TW_INIT_{how.upper()}({at}u, {value}u)" for how, at, value in board.init)

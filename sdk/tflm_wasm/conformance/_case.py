@@ -19,7 +19,7 @@ from tflm_wasm.conformance._writer import Array, Model, Tensor
 
 # One in five cases has something wrong with it.
 _SPOILED: Final = 5
-_ID: Final = re.compile(r"(?P<op>\w+)/(?P<kind>[\w-]+)/(?P<number>\d+)(?::(?P<fixed>[\w.=,]+))?")
+_ID: Final = re.compile(r"(?P<op>\w+)/(?P<kind>[\w-]+)/(?P<number>\d+)(?P<exact>~[\w.=,]*)?")
 _INTEGERS: Final = (
     *("zero", "noise", "noise", "noise", "noise", "ends", "ramp", "few", "low", "high"),
 )
@@ -31,7 +31,7 @@ _FLOATS: Final = (
 class CaseError(TflmWasmError, ValueError):
     """There is no case of this id."""
 
-    default_hint = "An id is OP/TYPE/NUMBER; list the ops with `tflm-wasm conformance --list`."
+    default_hint = "An id is OP/TYPE/NUMBER; list them with `tflm-wasm conformance --list`."
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Case:
     """A model and its inputs.
 
     Attributes:
-        id: OP/TYPE/NUMBER, then the choices that are fixed, if any.
+        id: OP/TYPE/NUMBER; behind a `~` the choices that are not 0, when they were not drawn.
         generator: What made it.
         kind: Its type.
         model: The model.
@@ -97,37 +97,50 @@ def find(case_id: str) -> Case:
     generator = generators().get(match["op"])
     if generator is None or match["kind"] not in generator.kinds:
         raise CaseError(f"There are no cases of {match['op']} for {match['kind']}")
-    fixed = {}
-    for item in (match["fixed"] or "").split(",") if match["fixed"] else []:
+    exact = _choices(match["exact"][1:]) if match["exact"] else None
+    return make(generator, match["kind"], int(match["number"]), exact)
+
+
+def _choices(text: str) -> dict[str, int]:
+    choices = {}
+    for item in text.split(",") if text else []:
         name, _, value = item.rpartition("=")
         if not name or not value.isdigit():
             raise CaseError(f"'{item}' is no choice; write name=number")
-        fixed[name] = int(value)
-    return make(generator, match["kind"], int(match["number"]), fixed)
+        choices[name] = int(value)
+    return choices
 
 
 def make(
-    generator: Generator, kind: str, number: int, fixed: Mapping[str, int] | None = None
+    generator: Generator, kind: str, number: int, exact: Mapping[str, int] | None = None
 ) -> Case:
-    """Return case `number` of an op and a kind, with some choices fixed."""
+    """Return case `number` of an op and a kind; with `exact`, of these choices and no others."""
     key = f"{generator.op}/{kind}/{number}"
-    d = Space(key, fixed)
+    d = Space(key, exact)
     model = generator.make(d, generator.op, kind)
     spoiled = spoil(d, model) if is_spoiled(number) else ""
     count = d.whole("frames", 1, generator.frames)
     numbers = range(1, count) if generator.stateful else ()
     graph = model.graphs[0]
     given = [graph.tensors[i] for i in graph.inputs]
+    frames = tuple(_frame(d, number, given) for number in range(count))
+    resets = tuple(number for number in numbers if d.one_in(f"reset.{number}", 5))
+    chosen = ",".join(f"{name}={value}" for name, value in d.made.items() if value)
     return Case(
-        id=key + (":" + ",".join(f"{n}={v}" for n, v in sorted(fixed.items())) if fixed else ""),
+        id=key if exact is None else f"{key}~{chosen}",
         generator=generator,
         kind=kind,
         model=model,
-        frames=tuple(_frame(d, number, given) for number in range(count)),
-        resets=tuple(number for number in numbers if d.one_in(f"reset.{number}", 5)),
+        frames=frames,
+        resets=resets,
         spoiled=spoiled,
         choices=d.made,
     )
+
+
+def number_of(case_id: str) -> int:
+    """Return the number in an id."""
+    return int(case_id.split("~")[0].split("/")[2])
 
 
 def is_spoiled(number: int) -> bool:

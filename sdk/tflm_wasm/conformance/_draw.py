@@ -29,16 +29,16 @@ class Draw:
 
     Args:
         key: Names the case; equal keys give equal choices, on every machine.
-        fixed: Choices that are not drawn: name to value.
+        exact: All choices, when they are not to be drawn: name to value, 0 where it is left out.
 
     Attributes:
         made: What was chosen so far: name to value.
         counts: From how many values each of them was chosen.
     """
 
-    def __init__(self, key: str, fixed: Mapping[str, int] | None = None) -> None:
+    def __init__(self, key: str, exact: Mapping[str, int] | None = None) -> None:
         self._key = key
-        self._fixed = fixed or {}
+        self._exact = exact
         self.made: dict[str, int] = {}
         self.counts: dict[str, int] = {}
 
@@ -54,8 +54,10 @@ class Draw:
         """
         if self.counts.setdefault(name, count) != count:
             raise ValueError(f"{name} is a choice of {self.counts[name]} and of {count}")
-        fixed = self._fixed.get(name)
-        value = self._seed(name) % count if fixed is None else min(fixed, count - 1)
+        if self._exact is None:
+            value = self._seed(name) % count
+        else:
+            value = min(self._exact.get(name, 0), count - 1)
         self.made[name] = value
         return value
 

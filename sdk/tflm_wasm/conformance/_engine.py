@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import wasmtime
 
-from tflm_wasm import _abi, _runtime
+from tflm_wasm import _abi
 from tflm_wasm._block import Block, Descriptor
+from tflm_wasm._build import compiled_engine
 from tflm_wasm._engine import packaged_engine
 from tflm_wasm._errors import TflmWasmError
 from tflm_wasm._guest import Guest
@@ -37,15 +37,11 @@ class EngineError(TflmWasmError):
     text: str
 
 
+@functools.cache
 def engine_bytes() -> bytes:
     """Return the engine: TFLM_WASM_ENGINE names another one than the package's."""
     other = os.environ.get("TFLM_WASM_ENGINE")
     return Path(other).read_bytes() if other else packaged_engine()
-
-
-@functools.cache
-def _compiled() -> wasmtime.Module:
-    return wasmtime.Module(_runtime.engine(), engine_bytes())
 
 
 class Engine:
@@ -55,6 +51,8 @@ class Engine:
         model: The .tflite file; limits of profiles do not apply.
         arena_bytes: Size of the tensor arena, in bytes.
         time_limit_s: Longest running time of a call, in seconds.
+        fill: What every byte of the arena is before init; no output may depend on it.
+        extended: Whether it allows what TFLM lacks, as the extended profile does.
 
     Raises:
         EngineError: The engine refuses the model.
@@ -62,18 +60,28 @@ class Engine:
     """
 
     def __init__(
-        self, model: bytes, *, arena_bytes: int = ARENA_BYTES, time_limit_s: float = 60.0
+        self,
+        model: bytes,
+        *,
+        arena_bytes: int = ARENA_BYTES,
+        time_limit_s: float = 60.0,
+        fill: int = 0,
+        extended: bool = False,
     ) -> None:
         limits = Limits(time_s=time_limit_s, memory_bytes=1 << 31)
-        self._guest = Guest(_compiled(), limits)
+        self._guest = Guest(compiled_engine(engine_bytes()), limits)
         heap_base = Block(self._guest.memory)["heap_base"]
         address = -(-heap_base // _ALIGNMENT) * _ALIGNMENT
         self._guest.grow(address + len(model) + _ALIGNMENT + arena_bytes)
         self.memory = self._guest.memory
         self._block = Block(self.memory)
+        if extended:
+            self._block["features"] |= _abi.Feature.EXTENDED
         self._block["max_model_size"] = 1 << 26
         self._block["max_input_size"] = 1 << 24
         self.memory[address : address + len(model)] = np.frombuffer(model, np.uint8)
+        if fill:
+            self.memory[address + len(model) :] = fill
         self.call("tflm_wasm_init", address, len(model), arena_bytes)
         count = self.get("input_count")
         found = [self._block.descriptor(i) for i in range(count + self.get("output_count"))]

@@ -119,6 +119,12 @@ class Oracle:
                 process.stdin.close()
             process.stdout.close()
 
+    def _revive(self) -> None:
+        """Start a process in place of one that died."""
+        if self._process.poll() is not None:
+            self._stop()
+            self._process = self._start()
+
     def open(self, model: bytes, *, arena_bytes: int = 16 << 20) -> None:
         """Load a model; a model that was open is dropped, and a crashed worker started again.
 
@@ -126,9 +132,7 @@ class Oracle:
             OracleRefused: The runtime does not accept the model.
             OracleCrashed: The runtime died of it.
         """
-        if self._process.poll() is not None:
-            self._stop()
-            self._process = self._start()
+        self._revive()
         options = {
             "arena_bytes": arena_bytes,
             "kernels": self._kernels,

@@ -60,6 +60,7 @@ class CaseOracle(Oracle):
 
     def renew(self) -> None:
         """Go on in a fresh child, in whose memory no other model has left anything."""
+        self._revive()
         self._ask({"command": "renew"}, [])
 
     def answer(
@@ -95,6 +96,7 @@ class CaseOracle(Oracle):
             "resets": list(resets),
             "timeout_s": self._case_timeout_s,
         }
+        self._revive()
         arrays = [np.frombuffer(model, np.uint8), *(one for frame in frames for one in frame)]
         try:
             reply, results = self._ask(header, arrays)

@@ -52,7 +52,10 @@ def _sum(chain: _Chain, name: str, x: int) -> None:
     if _shape(chain, other) != _shape(chain, x):
         other = x
     code = chain.d.pick(f"{name}.code", ("ADD", "SUB", "MUL"))
-    options = (f"{code.title()}Options", {"fused_activation_function": chain.d.activation(name)})
+    options = (
+        f"{code.title()}Options",
+        {"fused_activation_function": chain.d.activation(f"{name}.fused")},
+    )
     chain.op(code, [x, other], chain.result(_shape(chain, x), x, gain=2.0), options)
 
 
@@ -70,7 +73,7 @@ def _reshape(chain: _Chain, name: str, x: int) -> None:
 
 def _transpose(chain: _Chain, name: str, x: int) -> None:
     shape = _shape(chain, x)
-    perm = chain.d.some(f"{name}.perm.{len(shape)}", range(len(shape)), len(shape))
+    perm = chain.d.some(f"{name}.perm", range(len(shape)), len(shape))
     result = chain.result([shape[i] for i in perm], x)
     chain.op("TRANSPOSE", [x, chain.constant(name, perm)], result, ("TransposeOptions", {}))
 
@@ -84,7 +87,7 @@ def _pad(chain: _Chain, name: str, x: int) -> None:
 
 def _join(chain: _Chain, name: str, x: int) -> None:
     shape = _shape(chain, x)
-    axis = chain.d.below(f"{name}.axis.{len(shape)}", len(shape))
+    axis = chain.d.below(f"{name}.axis", len(shape))
     result = chain.result([n * (2 if i == axis else 1) for i, n in enumerate(shape)], x)
     chain.op("CONCATENATION", [x, x], result, ("ConcatenationOptions", {"axis": axis}))
 
@@ -128,8 +131,8 @@ def chain_of_ops(d: Space, op: str, kind: str) -> Model:
     given = list(chain.live)
     for i in range(d.whole("ops", 1, 8)):
         reading = [x for x in chain.live if prod(_shape(chain, x)) <= 2000] or given[:1]
-        x = d.pick(f"{i}.of.{len(reading)}", reading)
-        d.pick(f"{i}.step", _STEPS)(chain, f"{i}.of.{len(chain.live)}", x)
+        x = d.pick(f"{i}.x", reading)
+        d.pick(f"{i}.step", _STEPS)(chain, f"{i}", x)
     last = [i for i in chain.live if i not in given]
     kept = [i for i in last if i == last[-1] or d.one_in(f"kept.{i}", 3)]
     return Model([Graph(chain.tensors, chain.ops, given, kept)])

@@ -111,6 +111,8 @@ def _line(d: Space, kind: str, *, init: bool) -> Model:
     """Return a model that outputs the value of the run before, by way of variables."""
     count = d.whole("count", 1, 3)
     values = _values(d, kind, count)
+    alike, boxed = d.one_in("alike", 4), d.one_in("boxed", 4)
+    values = [replace(values[0]) for _ in values] if alike else values
     tensors: list[Tensor] = [*values]
     ops, results = [], []
     if init:
@@ -118,8 +120,8 @@ def _line(d: Space, kind: str, *, init: bool) -> Model:
     for i, value in enumerate(values):
         first = len(tensors)
         tensors += [_RESOURCE, value]
-        name = "shared" if d.one_in(f"shared.{i}", 12) else f"v{i}"
-        container = "box" if d.one_in(f"container.{i}", 6) else ""
+        name = "v0" if alike and d.one_in(f"shared.{i}", 3) else f"v{i}"
+        container = "box" if boxed != d.one_in(f"container.{i}", 60) else ""
         steps = [
             _handle(name, first, container=container),
             Op("READ_VARIABLE", [first], [first + 1], ("ReadVariableOptions", {})),
@@ -130,10 +132,11 @@ def _line(d: Space, kind: str, *, init: bool) -> Model:
         ops += steps
         results.append(first + 1)
     main = Graph(tensors, ops, list(range(count)), results)
-    return Model([main, _setter(d, values)] if init else [main])
+    container = "box" if boxed else ""
+    return Model([main, _setter(d, values, container)] if init else [main])
 
 
-def _setter(d: Space, values: Sequence[Tensor]) -> Graph:
+def _setter(d: Space, values: Sequence[Tensor], container: str) -> Graph:
     """Return a subgraph that gives variables their first values."""
     tensors: list[Tensor] = []
     ops = []
@@ -144,7 +147,7 @@ def _setter(d: Space, values: Sequence[Tensor]) -> Graph:
         data = d.array(f"init.{i}", value.shape, value.dtype)
         tensors += [_RESOURCE, replace(value, data=data)]
         assign = Op("ASSIGN_VARIABLE", [first, first + 1], [], ("AssignVariableOptions", {}))
-        ops += [_handle(f"v{i}", first), assign]
+        ops += [_handle(f"v{i}", first, container=container), assign]
     return Graph(tensors, ops, [], [])
 
 

@@ -148,9 +148,13 @@ def transpose_conv(d: Space, op: str, kind: str) -> Model:
     strides = [d.pick("stride_h", (1, 1, 2, 3)), d.pick("stride_w", (1, 1, 2, 3))]
     sides = []
     for axis, size in enumerate(shape[1:3]):
-        more = 0 if padding == _SAME else max(0, taps[axis] - strides[axis])
-        spare = d.below(f"spare.{axis}", 2) if strides[axis] > 1 else 0
-        sides.append(max(1, size * strides[axis] + more - spare))
+        spare = d.below(f"spare.{axis}", 24) % strides[axis]
+        if padding == _SAME:
+            sides.append(size * strides[axis] - spare)
+        else:
+            sides.append((size - 1) * strides[axis] + taps[axis] + spare)
+        if d.one_in(f"wrong.{axis}", 40):
+            sides[-1] += strides[axis]
     x = d.tensor("x", shape, dtype)
     weights = _weights(d, [channels, *taps, shape[3]], weight_type, 0)
     biases = {**_BIASES, "int16": ("int64", "int16")}

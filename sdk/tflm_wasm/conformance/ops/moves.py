@@ -43,7 +43,7 @@ def mirror_pad(d: Space, op: str, kind: str) -> Model:
     """Both modes, up to the whole of each side; int32 and int64 paddings, also computed."""
     mode = d.below("mode", 2)  # REFLECT leaves out the edge, SYMMETRIC repeats it
     shape = d.shape("x", 1, 5)
-    rows = [[d.below(f"{i}.{side}.of.{n}", n + mode) for side in "ab"] for i, n in enumerate(shape)]
+    rows = [[d.below(f"{i}.{side}", n + mode) for side in "ab"] for i, n in enumerate(shape)]
     if d.one_in("too_much", 30):
         rows[0][0] += shape[0] + 1
     paddings = np.array(rows, d.pick("paddings.type", ("int32", "int64")))

@@ -18,7 +18,7 @@ def _refactored(d: Space, name: str, elements: int) -> list[int]:
     shape = []
     for i in range(d.whole(f"{name}.rank", 0, 4)):
         factors = [n for n in range(1, elements + 1) if elements % n == 0]
-        shape.append(d.pick(f"{name}.{i}.of.{elements}", factors))
+        shape.append(d.pick(f"{name}.{i}", factors))
         elements //= shape[-1]
     return [*shape, elements] if elements > 1 or not shape else shape
 

@@ -88,8 +88,8 @@ def auto_scale(d: Space, op: str, kind: str) -> Model:
 def energy(d: Space, op: str, kind: str) -> Model:
     """The whole spectrum or a part of it."""
     size = d.size("size", 40)
-    start = d.below(f"start.of.{size}", size) if d.one_in("part", 2) else 0
-    end = d.whole(f"end.of.{size - start}", start, size) if d.one_in("part", 2) else size
+    start = d.below("start", size) if d.one_in("part", 2) else 0
+    end = d.whole("end", start, size) if d.one_in("part", 2) else size
     fields = {"start_index": start, "end_index": end}
     return _custom(op, [Tensor([2 * size], kind)], [Tensor([size], "uint32")], fields)
 
@@ -101,8 +101,8 @@ def filter_bank(d: Space, op: str, kind: str) -> Model:
     starts, offsets, widths = [], [], []
     total = 0
     for i in range(channels + 1):
-        starts.append(d.below(f"start.{i}.of.{size}", size))
-        widths.append(d.below(f"width.{i}.of.{size - starts[-1]}", min(size - starts[-1], 12) + 1))
+        starts.append(d.below(f"start.{i}", size))
+        widths.append(d.below(f"width.{i}", min(size - starts[-1], 12) + 1))
         offsets.append(total)
         total += widths[-1]
     weights = [_constant(d, name, [max(1, total)]) for name in ("weights", "unweights")]
@@ -203,7 +203,7 @@ def stacker(d: Space, op: str, kind: str) -> Model:
     """Contexts on both sides, steps up to the whole."""
     channels = d.size("channels", 8)
     left, right = d.below("left", 4), d.below("right", 4)
-    step = d.whole(f"step.of.{left + right}", 1, left + right + 1)
+    step = d.whole("step", 1, left + right + 1)
     fields = {
         "num_channels": channels,
         "stacker_left_context": left,

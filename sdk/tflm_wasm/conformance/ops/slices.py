@@ -28,14 +28,11 @@ def _wild(d: Space, name: str, array: Array, one_in: int = 25) -> Array:
 def slice_(d: Space, op: str, kind: str) -> Model:
     """Begins and sizes in int32 and int64, -1 for the rest, constant or computed."""
     shape = d.shape("x", 1, 6 if d.one_in("deep", 10) else 5)
-    size = [d.whole(f"size.{i}.of.{n}", 1, n) for i, n in enumerate(shape)]
+    size = [d.whole(f"size.{i}", 1, n) for i, n in enumerate(shape)]
     dtype = d.pick("index", ("int32", "int64"))
     begins = []
     for frame in range(_FRAMES):
-        begin = [
-            d.below(f"begin.{frame}.{i}.of.{n - size[i]}", n - size[i] + 1)
-            for i, n in enumerate(shape)
-        ]
+        begin = [d.below(f"begin.{frame}.{i}", n - size[i] + 1) for i, n in enumerate(shape)]
         begins.append(_wild(d, f"begin.{frame}", np.array(begin, dtype)))
     starts = d.given("begin", *begins)
     written = np.array(size, dtype)
@@ -54,8 +51,8 @@ def _strided(
     """Return begin, end, stride and the size of the result (None when the axis is gone)."""
     stride = d.pick(f"stride.{i}", (1, 1, 1, 2, 3, -1, -2))
     first, last = (0, size - 1) if stride > 0 else (size - 1, 0)
-    begin = d.below(f"begin.{i}.of.{size}", size)
-    end = d.whole(f"end.{i}.of.{size}", -1, size)
+    begin = d.below(f"begin.{i}", size)
+    end = d.whole(f"end.{i}", -1, size)
     if d.one_in(f"far.{i}", 6):  # clamped, where Python clamps
         end = size + 3 if stride > 0 else -size - 4
     if d.one_in(f"shrink.{i}", 5):
@@ -124,7 +121,7 @@ def gather(d: Space, op: str, kind: str) -> Model:
     shape = d.shape("x", 1, 5)
     axis = d.axis("axis", len(shape))
     place = axis % len(shape)
-    batch = d.below(f"batch.of.{place}", place + 1) if d.one_in("batched", 2) else 0
+    batch = d.below("batch", place + 1) if d.one_in("batched", 2) else 0
     more = d.shape("index", 0, 3)
     index = [*shape[:batch], *more]
     y = [*shape[:place], *more, *shape[place + 1 :]]
@@ -174,7 +171,7 @@ def embedding_lookup(d: Space, op: str, kind: str) -> Model:
 def dynamic_update_slice(d: Space, op: str, kind: str) -> Model:
     """Starts in and out of range, which are clamped; updates as large as the operand."""
     shape = d.shape("x", 1, 6 if d.one_in("deep", 10) else 5)
-    part = [d.whole(f"part.{i}.of.{n}", 1, n) for i, n in enumerate(shape)]
+    part = [d.whole(f"part.{i}", 1, n) for i, n in enumerate(shape)]
     dtype = d.pick("index", ("int32", "int64"))
     starts = [
         _wild(d, f"at.{i}", d.numbers(f"at.{i}", [len(shape)], -2, max(shape), dtype), 8)
