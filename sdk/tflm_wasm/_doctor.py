@@ -154,7 +154,7 @@ def _engine() -> Finding:
         state: State = "missing" if isinstance(error, EngineMissingError) else "broken"
         fix = "pip install --force-reinstall tflm-wasm"
         return Finding("engine.wasm", state, str(error), purpose, fix, needed=True)
-    detail = f"{len(ops)} builtin operators, {engine.size:,} bytes, sha256 {engine.sha256}"
+    detail = f"{len(ops)} operators, {engine.size:,} bytes, sha256 {engine.sha256}"
     return Finding("engine.wasm", "ok", detail, purpose, needed=True)
 
 
