@@ -170,8 +170,9 @@ def three_copies() -> Model:
 
 def addresses(engine: Engine) -> list[int]:
     """Return where inputs and outputs are, from the arena's start."""
-    count = engine.get("input_count") + engine.get("output_count")
-    return [engine._descriptor(i)[0] - engine.get("arena_ptr") for i in range(count)]
+    return [
+        tensor.address - engine.get("arena_ptr") for tensor in [*engine.inputs, *engine.outputs]
+    ]
 
 
 @pytest.mark.parametrize(

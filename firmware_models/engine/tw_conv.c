@@ -118,7 +118,10 @@ tw_status tw_conv_types(tw_engine *e, const tw_node *node, int32_t channels) {
   if (type != TW_FLOAT32 && type != TW_INT8 && type != TW_INT16) {
     return tw_fail_type(e, "input 0", input);
   }
-  if (filter->type != (type == TW_FLOAT32 ? TW_FLOAT32 : TW_INT8) &&
+  bool hybrid = type == TW_FLOAT32 && filter->type == TW_INT8;
+  TW_VERIFY(e, !hybrid || e->beyond, TW_E_TYPE,
+            "TFLM lacks INT8 weights for FLOAT32; the extended profile has them");
+  if (!hybrid && filter->type != (type == TW_FLOAT32 ? TW_FLOAT32 : TW_INT8) &&
       !(type == TW_INT8 && filter->type == TW_INT4)) {
     return tw_fail_type(e, "input 1", filter);
   }

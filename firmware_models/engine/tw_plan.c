@@ -65,6 +65,12 @@ static record *add_record(tw_engine *e, plan *p, void **where, uint32_t bytes, i
   return r;
 }
 
+/* Have a buffer keep its bytes between invokes. */
+static void outlive(record *r) {
+  r->first = 0;
+  r->last = TW_MAX_TIME;
+}
+
 static tw_status collect(tw_engine *e, plan *p) {
   uint32_t offline;
   TW_TRY(find_offline_plan(e, &offline));
@@ -86,10 +92,7 @@ static tw_status collect(tw_engine *e, plan *p) {
       }
       record *r = add_record(e, p, &t->data, t->bytes, offset);
       t->data = (void *)(uintptr_t)p->count;
-      if (r != NULL && (t->flags & TW_TENSOR_VARIABLE)) { /* keeps its value between invokes */
-        r->first = 0;
-        r->last = TW_MAX_TIME;
-      }
+      if (r != NULL && (t->flags & TW_TENSOR_VARIABLE)) outlive(r);
     }
   }
   p->tensor_records = p->count;
@@ -158,6 +161,7 @@ static tw_status mark_lifetimes(tw_engine *e, plan *p) {
           return tw_fail_model(e, TW_E_MODEL, "nothing writes output %u", (unsigned)i);
         }
         use(r, now);
+        if (depth == 0 && e->may_stop && r != NULL) outlive(r);
       }
       if (depth == 0) return TW_OK;
       depth--;

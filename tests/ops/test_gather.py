@@ -10,7 +10,13 @@ import pytest
 from tests.support.engine import Engine, EngineError, assert_equal_to_tflm
 from tests.support.layers import Layer, assert_refused
 from tests.support.models import Tensor, single_op
-from tests.support.moves import assert_moves_as_tflm, assert_op_refused, constant, tensor
+from tests.support.moves import (
+    assert_both_refuse,
+    assert_moves_as_tflm,
+    assert_op_refused,
+    constant,
+    tensor,
+)
 from tests.support.unary import FLOATS
 from tflm_wasm import _abi
 
@@ -219,6 +225,8 @@ def test_a_malformed_fill_is_refused() -> None:
     assert_op_refused("FILL", [constant([3, 5]), tensor("int32", ())], out, status="type")
     assert_op_refused("FILL", [constant([3, 5], "float32"), value], out, status="type")
     assert_op_refused("FILL", [tensor("int32", (2,)), value], out, status="param")
+    scalar = [tensor("int8", ())]
+    assert_both_refuse("FILL", [Tensor([0], "int32"), value], scalar, status="param")
     wide = [constant([3, 5]), tensor("int16", ())]
     assert_op_refused("FILL", wide, [tensor("int16", (3, 5))], status="type")
 

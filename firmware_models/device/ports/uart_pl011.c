@@ -22,7 +22,7 @@ enum {
 static uint32_t overruns;
 
 void tw_port_start(void) {
-  uint32_t divisor = TW_UART_CLOCK_HZ * 4ull / TW_UART_BAUD; /* in 64ths */
+  uint32_t divisor = (TW_UART_CLOCK_HZ * 4u + TW_UART_BAUD / 2) / TW_UART_BAUD; /* in 64ths */
   UART->cr = 0;
   UART->ibrd = divisor >> 6;
   UART->fbrd = divisor & 63;

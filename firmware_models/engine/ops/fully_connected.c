@@ -1,10 +1,41 @@
-#include "tw_conv.h"
 #include "tw_dot.h"
+#include "tw_hybrid.h"
 
 /* FULLY_CONNECTED: each row of the input, [batches, depth], times each row of the weights,
  * [channels, depth] with 1s in front at most, plus the channel's bias. */
 
-enum { OPTION_ACTIVATION = 0, OPTION_WEIGHTS_FORMAT = 1, OPTION_BIAS_TYPE = 4 };
+enum {
+  OPTION_ACTIVATION = 0,
+  OPTION_WEIGHTS_FORMAT = 1,
+  OPTION_ASYMMETRIC_INPUTS = 3,
+  OPTION_BIAS_TYPE = 4,
+};
+
+static tw_status prepare_hybrid(tw_engine *e, tw_node *node, tw_fb_table options,
+                                int32_t activation, int32_t batches) {
+  const tw_tensor *weights = tw_input(e, node, 1);
+  const int32_t channels = tw_dim(weights, -2), depth = tw_dim(weights, -1);
+  tw_hybrid *h;
+  TW_TRY(tw_hybrid_prepare(e, node, channels, 0, batches, activation, &h));
+  h->layout = (tw_hybrid_layout){depth, channels, depth, 0};
+  h->symmetric = tw_fb_u8(&e->fb, options, OPTION_ASYMMETRIC_INPUTS, 0) == 0;
+  h->keeps_bias = true;
+  node->data = h;
+  return TW_OK;
+}
+
+/* Each row is a window of one tap over one pixel. */
+static void eval_hybrid(const tw_engine *e, const tw_node *node) {
+  tw_hybrid *h = node->data;
+  tw_pixel p = {.filter = tw_input(e, node, 1), .bias = tw_input(e, node, 2),
+                .output = tw_output(e, node, 0), .rows = 1, .columns = 1};
+  tw_hybrid_begin(e, node, h);
+  for (int32_t b = 0; b < h->batches; b++) {
+    tw_hybrid_pixel(&p, h);
+    p.first += h->batch_inputs;
+    p.out += h->batch_outputs;
+  }
+}
 
 /* Quantized. */
 typedef struct {
@@ -46,6 +77,9 @@ static tw_status prepare(tw_engine *e, tw_node *node) {
             "%u inputs to %u outputs", (unsigned)tw_elements(input),
             (unsigned)tw_elements(output));
   TW_TRY(tw_conv_types(e, node, channels));
+  if (tw_is_hybrid(e, node)) {
+    return prepare_hybrid(e, node, options, activation, (int32_t)batches);
+  }
 
   if (input->type == TW_FLOAT32) {
     tw_range_f32 *range = node->data = tw_alloc(e, sizeof *range);
@@ -124,6 +158,10 @@ static int eval(tw_engine *e, tw_node *node) {
   }
   const uint32_t channels = (uint32_t)tw_dim(weights, -2), depth = (uint32_t)tw_dim(weights, -1);
   const uint32_t batches = tw_elements(output) / channels;
+  if (tw_is_hybrid(e, node)) {
+    eval_hybrid(e, node);
+    return TW_OK;
+  }
   for (uint32_t b = 0; b < batches; b++) {
     uint32_t x = b * depth, out = b * channels;
     switch (input->type) {

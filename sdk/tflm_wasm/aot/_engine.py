@@ -15,7 +15,7 @@ from tflm_wasm.aot._cache import Cache
 from tflm_wasm.aot._errors import AotError
 
 # The board's compiler unrolls and computes addresses itself, and better, when nobody did before.
-_COMPILE: Final = ("-fno-unroll-loops", "-mllvm", "-disable-lsr")
+_COMPILE: Final = ("-fno-unroll-loops", "-mllvm", "-disable-lsr", "-DTW_WITHOUT_MANY")
 STACK_BYTES: Final = 2048
 
 
@@ -43,7 +43,7 @@ def ops_of(model: bytes) -> list[str]:
 
 def _file_stem(name: str) -> str:
     """Return an op's name as its file in ops/ has it: CONV_2D, SignalFftAutoScale in snake case."""
-    return re.sub("(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+    return re.sub("(?<=[a-z])(?=[A-Z])", "_", name).lower()
 
 
 def _op_names(ops: list[str]) -> str:
