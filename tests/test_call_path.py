@@ -67,7 +67,7 @@ def test_another_version_is_refused_before_it_is_loaded(version, tmp_path, monke
 
 @pytest.mark.usefixtures("fresh_library")
 def test_a_later_version_of_the_same_line_is_accepted(tmp_path, monkeypatch):
-    home = package(tmp_path, "50.3.0", _capi._file())
+    home = package(tmp_path, "50.3.0", _capi.file())
     monkeypatch.setattr(_capi.sys, "platform", "linux")
     monkeypatch.setattr(_capi, "_package", lambda: home)
     assert _capi.library().wasmtime_store_new
@@ -76,7 +76,7 @@ def test_a_later_version_of_the_same_line_is_accepted(tmp_path, monkeypatch):
 @pytest.mark.usefixtures("fresh_library")
 @pytest.mark.parametrize("library", ["none.so", _ctypes.__file__])
 def test_a_library_that_is_missing_or_another_one_is_refused(library, tmp_path, monkeypatch):
-    monkeypatch.setattr(_capi, "_file", lambda: tmp_path / library)
+    monkeypatch.setattr(_capi, "file", lambda: tmp_path / library)
     with pytest.raises(RuntimeLibraryError, match="can't be used"):
         _capi.library()
 

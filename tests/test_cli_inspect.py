@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import tflite
 
 import tflm_wasm as package
 from tests.support.cli import Q8, answer, refused, reshape, saved, tflm_wasm, two_inputs
-from tests.support.files import shared_model
+from tests.support.files import ROOT, shared_model
 from tests.support.models import Graph, Model, Op, Tensor, single_op
 from tflm_wasm._inspect_ops import builtin_names, supported_ops, unsupported
 from tflm_wasm.boards import known_boards
@@ -38,6 +39,16 @@ def with_unsupported_ops() -> bytes:
         Op("RANDOM_UNIFORM", [3], [6]),
     ]
     return Model([Graph(tensors, ops, [0], [6])]).to_bytes()
+
+
+def test_an_op_for_another_processor_is_refused_with_what_it_needs(tmp_path):
+    x = Tensor([2, 3], "int8")
+    ops = [Op("CUSTOM", [0], [1], custom="ethos-u"), Op("RESHAPE", [1], [2])]
+    model = Model([Graph([x, x, x], ops, [0], [2])]).to_bytes()
+    (problem,) = answer("inspect", saved(tmp_path, model))["problems"]
+    assert problem["reason"].startswith(
+        "op 0: ethos-u is not supported, with INT8 -> INT8: it needs"
+    )
 
 
 def test_tensors_ops_and_costs_are_shown(tmp_path):
@@ -116,10 +127,13 @@ def test_a_problem_of_the_whole_model_names_no_op():
 
 def test_the_engine_says_which_ops_it_has():
     ops = supported_ops()
-    assert {"RESHAPE", "CONV_2D", "VAR_HANDLE"} <= set(ops)
+    assert {"RESHAPE", "CONV_2D", "VAR_HANDLE", "SignalRfft", "CIRCULAR_BUFFER"} <= set(ops)
     assert "RANDOM_UNIFORM" not in ops
     assert list(ops) == sorted(ops)
-    assert set(ops) <= set(builtin_names().values())
+    custom = {name for name in ops if name not in builtin_names().values()}
+    sources = (ROOT / "firmware_models" / "engine" / "ops").glob("*.c")
+    text = "".join(path.read_text(encoding="utf-8") for path in sources)
+    assert custom == set(re.findall(r'\.custom = "([^"]+)"', text))
     assert builtin_names()[tflite.BuiltinOperator.RESHAPE] == "RESHAPE"
 
 

@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import tflm_wasm
-from tests.support.control import COUNTER, count, counting, loop, until, while_
+from tests.support.control import (
+    CONDITION,
+    COUNTER,
+    count,
+    counting,
+    if_,
+    join,
+    loop,
+    truth,
+    until,
+    while_,
+)
 from tests.support.engine import Engine, assert_equal_to_tflm, oracle
-from tests.support.models import Graph, Tensor
+from tests.support.models import Graph, Model, Op, Tensor, flexbuffer
 from tests.support.nests import Nest
+from tests.support.stateful import copy
 from tflm_wasm import GuestStatusError, GuestTimeout, Limits
 from tflm_wasm._abi import Status
 
@@ -94,3 +107,43 @@ def test_rounds_are_counted_anew_in_each_run_and_through_its_steps() -> None:
             session.run(count(0))
         with pytest.raises(GuestStatusError, match="op 2 WHILE: more than"):
             session.profile(count(0))
+
+
+FRAME = Tensor([1, 1, 1, 2], "int8", scale=0.5)
+KEPT = Tensor([1, 3, 1, 2], "int8", scale=0.5)
+
+
+def circular(source: int, to: int, period: int) -> Op:
+    options = flexbuffer({"cycles_max": period})
+    return Op("CUSTOM", [source], [to], None, 1, "CIRCULAR_BUFFER", options)
+
+
+def random_frame(rng: np.random.Generator) -> np.ndarray:
+    return rng.integers(-128, 128, FRAME.shape).astype(np.int8)
+
+
+def test_an_operator_of_a_branch_ends_the_run_as_in_tflm() -> None:
+    """What follows the IF does not run either, until the buffer of the branch lets it."""
+    state = replace(KEPT, variable=True)
+    then = Graph([FRAME, state, KEPT], [circular(0, 1, 3), copy(1, 2)], [0], [2])
+    otherwise = Graph([FRAME, KEPT], [join([0, 0, 0], 1, axis=1)], [0], [1])
+    ops = [if_([0, 1], [2], 1, 2), copy(2, 3)]
+    main = Graph([CONDITION, FRAME, KEPT, KEPT], ops, [0, 1], [3])
+    rng = np.random.default_rng(5)
+    inputs = [[truth(letter == "t"), random_frame(rng)] for letter in "ttftfttttftt"]
+    assert_equal_to_tflm(Model([main, then, otherwise]).to_bytes(), inputs, resets=(7,))
+
+
+def test_an_operator_of_a_loop_ends_the_run_in_the_middle_of_it_as_in_tflm() -> None:
+    """The next run starts the loop anew; the buffer goes on."""
+    state = replace(KEPT, variable=True)
+    tensors = [COUNTER, FRAME, KEPT, state, KEPT]
+    body = counting(Graph(tensors, [circular(1, 3, 2), copy(3, 4)], [0, 1, 2], [0, 1, 4]))
+    condition = until(3, [COUNTER, FRAME, KEPT])
+    constant = replace(KEPT, data=np.arange(6).reshape(KEPT.shape))
+    ops = [while_([0, 1, 2], [3, 4, 5], 1, 2), copy(3, 6), copy(5, 7)]
+    tensors = [COUNTER, FRAME, constant, COUNTER, FRAME, KEPT, COUNTER, KEPT]
+    main = Graph(tensors, ops, [0, 1], [6, 7])
+    rng = np.random.default_rng(6)
+    inputs = [[count(i % 4), random_frame(rng)] for i in (2, 2, 3, 2, 2, 1, 2, 0, 2, 3, 2)]
+    assert_equal_to_tflm(Model([main, condition, body]).to_bytes(), inputs, resets=(6,))

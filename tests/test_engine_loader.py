@@ -51,6 +51,16 @@ def test_a_custom_operators_name_is_cut_and_cleaned() -> None:
     assert_refused(model, "op", "CUSTOM a?b?xxxxxx")
 
 
+def test_the_operator_that_vela_makes_is_refused_with_what_it_needs() -> None:
+    model = graph([copy(0, 2), Op("CUSTOM", [2], [1], custom="ethos-u")])
+    assert_refused(model, "op", "op 1: CUSTOM ethos-u is not supported: it needs the Ethos-U NPU")
+    for other in ("ethos-", "ethos-u2"):
+        model = graph([Op("CUSTOM", [0], [1], custom=other)])
+        with pytest.raises(EngineError) as caught:
+            Engine(model)
+        assert caught.value.text == f"op 0: CUSTOM {other} is not supported"
+
+
 def test_a_custom_operator_without_a_name_is_refused() -> None:
     assert_refused(graph([Op("CUSTOM", [0], [1])]), "op", "CUSTOM")
 

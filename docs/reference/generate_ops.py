@@ -54,7 +54,10 @@ def tables() -> str:
 
 
 def _table(ops: list[str], counts: Mapping[str, Any]) -> str:
-    lines = ["| op | type | class | cases | refused by both | known |", "|---|---|---|---:|---:|---:|"]
+    lines = [
+        "| op | type | class | cases | refused by both | known |",
+        "|---|---|---|---:|---:|---:|",
+    ]
     for op in ops:
         for kind in generators()[op].kinds:
             row = counts.get(op, {}).get(kind, {"cases": 0})

@@ -2,17 +2,18 @@
 
 /* ---- windows ---- */
 
-static tw_status prepare_axis(tw_engine *e, int32_t padding, int32_t in, int32_t out, int32_t taps,
-                              int32_t stride, int32_t dilation, uint16_t *pad) {
+static tw_status prepare_axis(tw_engine *e, const tw_window_options *o, int32_t in, int32_t out,
+                              int32_t taps, int32_t stride, int32_t dilation, uint16_t *pad) {
   TW_VERIFY(e, taps > 0 && stride > 0 && dilation > 0 && stride <= TW_WINDOW_MAX, TW_E_PARAM,
             "window of %d, stride %d, dilation %d", (int)taps, (int)stride, (int)dilation);
   int64_t span = (int64_t)(taps - 1) * dilation + 1;
   TW_VERIFY(e, span <= TW_WINDOW_MAX && in <= INT32_MAX - TW_WINDOW_MAX, TW_E_PARAM,
             "window of %d, dilation %d", (int)taps, (int)dilation);
-  int64_t expected = padding == TW_PADDING_SAME ? ((int64_t)in + stride - 1) / stride
-                                                : (in - span + stride) / stride;
-  TW_VERIFY(e, out == expected, TW_E_SHAPE, "%d to %d, not %d", (int)in, (int)out, (int)expected);
-  int64_t missing = (int64_t)(out - 1) * stride + span - in;
+  int64_t expected = o->padding == TW_PADDING_SAME ? ((int64_t)in + stride - 1) / stride
+                                                   : (in - span + stride) / stride;
+  TW_VERIFY(e, out == expected || o->to_any_size, TW_E_SHAPE, "%d to %d, not %d", (int)in, (int)out,
+            (int)expected);
+  int64_t missing = (expected - 1) * stride + span - in;
   *pad = (uint16_t)(missing > 0 ? missing / 2 : 0);
   return TW_OK;
 }
@@ -25,10 +26,10 @@ tw_status tw_window_prepare(tw_engine *e, const tw_window_options *o, const tw_t
             (int)input->dims[0], (int)output->dims[0]);
   TW_VERIFY(e, o->padding == TW_PADDING_SAME || o->padding == TW_PADDING_VALID, TW_E_PARAM,
             "padding %d", (int)o->padding);
-  TW_TRY(prepare_axis(e, o->padding, input->dims[1], output->dims[1], o->height, o->stride_h,
-                      o->dilation_h, &window->pad_h));
-  TW_TRY(prepare_axis(e, o->padding, input->dims[2], output->dims[2], o->width, o->stride_w,
-                      o->dilation_w, &window->pad_w));
+  TW_TRY(prepare_axis(e, o, input->dims[1], output->dims[1], o->height, o->stride_h, o->dilation_h,
+                      &window->pad_h));
+  TW_TRY(prepare_axis(e, o, input->dims[2], output->dims[2], o->width, o->stride_w, o->dilation_w,
+                      &window->pad_w));
   window->height = (uint16_t)o->height;
   window->width = (uint16_t)o->width;
   window->stride_h = (uint16_t)o->stride_h;

@@ -21,6 +21,7 @@ typedef struct {
 typedef struct {
   int32_t padding; /* tw_padding */
   int32_t height, width, stride_h, stride_w, dilation_h, dilation_w;
+  bool to_any_size; /* the output may be of another size than a convolution gives */
 } tw_window_options;
 
 /* Check that a window sliding over `input` makes an output of the height, width and batches of

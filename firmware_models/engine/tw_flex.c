@@ -15,7 +15,7 @@ static bool inside(const tw_flex *f, uint64_t pos, uint64_t bytes) {
   return pos <= f->bytes && bytes <= f->bytes - pos;
 }
 
-static uint64_t load_unsigned(const tw_flex *f, uint32_t pos, uint32_t width) {
+TW_NOINLINE static uint64_t load_unsigned(const tw_flex *f, uint32_t pos, uint32_t width) {
   const uint8_t *p = f->data + pos;
   switch (width) {
     case 1: return *p;
@@ -39,8 +39,8 @@ static bool follow(const tw_flex *f, uint32_t pos, uint32_t width, uint32_t *tar
 }
 
 /* The count in front of a vector at `pos`; false when so many `element_bytes` don't fit. */
-static bool load_count(const tw_flex *f, uint32_t pos, uint32_t width, uint32_t element_bytes,
-                       uint32_t *count) {
+TW_NOINLINE static bool load_count(const tw_flex *f, uint32_t pos, uint32_t width,
+                                   uint32_t element_bytes, uint32_t *count) {
   if (pos < width) return false;
   uint64_t n = load_unsigned(f, pos - width, width);
   if (n > f->bytes || !inside(f, pos, n * element_bytes)) return false;
@@ -109,7 +109,7 @@ typedef struct {
   bool direct; /* not by an offset */
 } place;
 
-static bool locate(const tw_flex *f, uint32_t i, place *p) {
+TW_NOINLINE static bool locate(const tw_flex *f, uint32_t i, place *p) {
   if (i >= f->count) return false;
   uint8_t packed = f->data[f->values + f->count * f->width + i];
   *p = (place){f->values + i * f->width, f->width, packed >> 2, true};
@@ -127,7 +127,7 @@ static bool locate(const tw_flex *f, uint32_t i, place *p) {
 }
 
 /* There are no floats of 8 and 16 bits: those are read as integers. */
-static double load_float(const tw_flex *f, place p) {
+TW_NOINLINE static double load_float(const tw_flex *f, place p) {
   if (p.width < 4) return (double)load_signed(f, p.pos, p.width);
   if (p.width == 4) return (double)tw_load_f32(f->data + p.pos);
   double value;

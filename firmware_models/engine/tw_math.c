@@ -149,6 +149,7 @@ float tw_cosf(float x) { return sine(x, 1); }
 TW_SMALL float tw_fmodf(float x, float y) {
   double rest = __builtin_fabs((double)x), divisor = __builtin_fabs((double)y), multiple = divisor;
   if (!(divisor > 0.0) || x - x != 0.0f) return __builtin_nanf("");
+  if (divisor == __builtin_inf()) return x;
   while (multiple <= rest / 2.0) multiple *= 2.0;
   for (; multiple >= divisor; multiple /= 2.0) {
     if (rest >= multiple) rest -= multiple;

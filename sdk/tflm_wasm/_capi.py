@@ -129,7 +129,7 @@ def library() -> Any:
         raise RuntimeLibraryError(f"wasmtime {found} is not a version that is known", found=found)
     functions = SimpleNamespace()
     try:
-        loaded = ctypes.CDLL(str(_file()))
+        loaded = ctypes.CDLL(str(file()))
         for name, types in _FUNCTIONS.items():
             function = getattr(loaded, name)
             function.restype = _TYPES[types[0]]
@@ -174,7 +174,7 @@ def _numbers(version_text: str) -> tuple[int, ...]:
     return tuple(int(one) if one.isdigit() else -1 for one in version_text.split("."))
 
 
-def _file() -> Path:
+def file() -> Path:
     """Return the path of the library: a wheel has one, in a folder named after its platform."""
     name = _FILES.get(sys.platform, "_libwasmtime.so")
     return next(_package().glob(f"{sys.platform}-*/{name}"), Path(name))

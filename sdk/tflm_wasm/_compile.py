@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Final, NamedTuple
+from weakref import WeakValueDictionary
 
-from tflm_wasm import _runtime
+from tflm_wasm import _code_cache, _runtime
 from tflm_wasm._engine import packaged_engine
 from tflm_wasm._errors import (
     CompileTimeout,
@@ -28,7 +30,7 @@ from tflm_wasm._errors import (
 from tflm_wasm._limits import Limits
 from tflm_wasm._wasm import CUSTOM, DATA, DATA_COUNT, MEMORY, MemoryLimits, WasmModule, parse
 from tflm_wasm._wasm_rewrite import rewrite
-from tflm_wasm._wasmtime import Code
+from tflm_wasm._wasmtime import Code, Engine, WasmtimeError
 
 # The worst code known takes 0.2 s at this length.
 _SHORT_CODE_BYTES: Final = 8192
@@ -85,12 +87,8 @@ def compile_within(wasm: bytes, parsed: WasmModule, limits: Limits) -> Compiled:
             "A module that is not made with this package's engine needs a limit on time",
             hint="Leave `time_s` at its default, or build the module again: `tflm-wasm build`.",
         )
-    if parsed.code_bytes <= _SHORT_CODE_BYTES:
-        code = _runtime.compile_module(wasm, parsed, limits)
-    else:
-        _runtime.check_sizes(wasm, parsed, limits)
-        _runtime.validate(wasm)
-        code = _runtime.engine().deserialize(_in_child(wasm, limits))
+    _runtime.check_sizes(wasm, parsed, limits)
+    code = _foreign_machine_code(wasm, parsed, limits)
     (memory,) = parsed.memories
     may_grow = memory.minimum != memory.maximum
     return Compiled(code, guarded, is_own=False, may_grow=may_grow, data=None)
@@ -120,7 +118,52 @@ def _own_code() -> tuple[tuple[int, bytes], ...] | None:
 def _own_machine_code(*, guarded: bool) -> Code:
     """Return the packaged engine compiled, with a memory of one page and nothing in it."""
     bare = rewrite(packaged_engine(), memory=MemoryLimits(1, None), keep_data=False)
-    return _runtime.engine(guarded=guarded).compile(bare)
+    engine = _runtime.engine(guarded=guarded)
+    return _cached(engine, bare, lambda: engine.compile(bare))
+
+
+def _foreign_machine_code(wasm: bytes, parsed: WasmModule, limits: Limits) -> Code:
+    engine = _runtime.engine()
+
+    def compile_now() -> Code:
+        _runtime.validate(wasm)
+        if parsed.code_bytes <= _SHORT_CODE_BYTES:
+            return engine.compile(wasm)
+        return engine.deserialize(_in_child(wasm, limits))
+
+    return _cached(engine, wasm, compile_now)
+
+
+# Machine code that is in use in this process, by its key.
+_in_use: Final[WeakValueDictionary[str, Code]] = WeakValueDictionary()
+
+
+def _cached(engine: Engine, wasm: bytes, compile_now: Callable[[], Code]) -> Code:
+    """Return machine code that is here or on disk, or make it now and keep it."""
+    key = _code_cache.key_of(wasm, engine.options)
+    code = _in_use.get(key)
+    if code is None:
+        code = _in_use[key] = _stored(key, engine) or _store(key, compile_now())
+    return code
+
+
+def _stored(key: str, engine: Engine) -> Code | None:
+    cache = _code_cache.current()
+    content = cache.load(key) if cache is not None else None
+    if cache is None or content is None:
+        return None
+    try:
+        return engine.deserialize(content)
+    except WasmtimeError:  # made by another version, or for another processor
+        cache.discard(key)
+        return None
+
+
+def _store(key: str, code: Code) -> Code:
+    cache = _code_cache.current()
+    if cache is not None:
+        cache.store(key, code.serialize())
+    return code
 
 
 def _in_child(wasm: bytes, limits: Limits) -> bytes:

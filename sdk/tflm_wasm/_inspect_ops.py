@@ -29,6 +29,14 @@ _ABOUT_ONE_OP = (UnsupportedOpError, UnsupportedTypeError, ShapeError, Parameter
 _MAX_PROBLEMS = 256
 _OPERATORS_FIELD = 10  # of a SubGraph, in its vtable
 _CUSTOM = 32
+# TFLM's custom ops, but for ethos-u, which is none without its NPU.
+_CUSTOM_NAMES = (
+    *("CIRCULAR_BUFFER", "TFLM_DECODE", "TFLite_Detection_PostProcess"),
+    *("SignalDelay", "SignalEnergy", "SignalFftAutoScale", "SignalFilterBank"),
+    *("SignalFilterBankLog", "SignalFilterBankSpectralSubtraction", "SignalFilterBankSquareRoot"),
+    *("SignalFramer", "SignalIrfft", "SignalOverlapAdd", "SignalPCAN", "SignalRfft"),
+    *("SignalStacker", "SignalWindow"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,10 +240,10 @@ def _remove_op(data: bytearray, subgraph: int, index: int) -> bool:
 
 
 def supported_ops(profile: str = "strict") -> tuple[str, ...]:
-    """Return the names of the builtin operators that the engine has under a profile, sorted.
+    """Return the names of the operators that the engine has under a profile, sorted.
 
-    The engine is asked, with a model of one operator for each code of the schema: it knows an
-    operator when it refuses the model for any other reason than that.
+    It is asked for each of the schema's and of TFLM's custom ones, with a model of that operator:
+    it knows an operator when it refuses the model for any other reason than that.
 
     Raises:
         EngineMissingError: There is no engine to ask.
@@ -245,13 +253,14 @@ def supported_ops(profile: str = "strict") -> tuple[str, ...]:
 
 @lru_cache(maxsize=2)
 def _supported_by(engine: bytes, profile: str) -> tuple[str, ...]:
-    names = builtin_names().items()
-    return tuple(sorted(name for code, name in names if _knows(engine, profile, code)))
+    builtin = [name for code, name in builtin_names().items() if _knows(engine, profile, code)]
+    custom = [name for name in _CUSTOM_NAMES if _knows(engine, profile, _CUSTOM, name)]
+    return tuple(sorted([*builtin, *custom]))
 
 
-def _knows(engine: bytes, profile: str, code: int) -> bool:
+def _knows(engine: bytes, profile: str, code: int, custom: str = "") -> bool:
     try:
-        build(_one_op_model(code), profile=profile, engine=engine)
+        build(_one_op_model(code, custom), profile=profile, engine=engine)
     except UnsupportedOpError:
         return False
     except TflmWasmError:
@@ -259,9 +268,10 @@ def _knows(engine: bytes, profile: str, code: int) -> bool:
     return True
 
 
-def _one_op_model(code: int) -> bytes:
-    """Return a model whose one operator has no tensors."""
+def _one_op_model(code: int, custom: str) -> bytes:
+    """Return a model whose one operator has no tensors; `custom` is a custom op's own name."""
     b = flatbuffers.Builder(256)
+    name = b.CreateString(custom)
     tflite.OperatorStart(b)
     op = tflite.OperatorEnd(b)
     b.StartVector(4, 1, 4)
@@ -276,6 +286,7 @@ def _one_op_model(code: int) -> bytes:
     tflite.OperatorCodeStart(b)
     tflite.OperatorCodeAddDeprecatedBuiltinCode(b, min(code, 127))
     tflite.OperatorCodeAddBuiltinCode(b, code)
+    tflite.OperatorCodeAddCustomCode(b, name)
     opcode = tflite.OperatorCodeEnd(b)
     b.StartVector(4, 1, 4)
     b.PrependUOffsetTRelative(opcode)

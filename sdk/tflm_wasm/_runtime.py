@@ -98,7 +98,6 @@ class _Never:
 NEVER: Final = _Never()
 
 
-@lru_cache(maxsize=2)
 def engine(*, guarded: bool = True) -> Engine:
     """Return the engine for WebAssembly 2.0 and nothing beyond it.
 
@@ -109,6 +108,11 @@ def engine(*, guarded: bool = True) -> Engine:
     Raises:
         RuntimeLibraryError: wasmtime is not what it should be.
     """
+    return _engine(guarded)  # by position: the cache takes a default for another argument
+
+
+@lru_cache(maxsize=2)
+def _engine(guarded: bool) -> Engine:  # noqa: FBT001
     return Engine({**OPTIONS, "epoch_interruption": guarded})
 
 

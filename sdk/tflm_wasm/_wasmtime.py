@@ -43,9 +43,13 @@ class Engine:
 
     Args:
         options: Names as in `wasmtime_config_<name>_set`; what is not named has its default.
+
+    Attributes:
+        options: The same.
     """
 
     def __init__(self, options: Mapping[str, bool]) -> None:
+        self.options = dict(options)
         library = _capi.library()
         config = library.wasm_config_new()
         for name, value in options.items():

@@ -12,6 +12,7 @@ import pytest
 from tests.support import front_end
 from tests.support.files import ROOT
 from tests.support.firmware import CACHE, firmware, needs_qemu, needs_tools, running
+from tests.support.models import Graph, Model, Op, Tensor
 from tflm_wasm import Module, Session, aot, build
 from tflm_wasm._inspect_ops import builtin_names
 from tflm_wasm.aot import _engine, _wasm2c
@@ -87,6 +88,29 @@ def test_every_zoo_model_gives_the_hosts_bytes_in_both_sandboxes(name: str, sand
     built = firmware(module, "mps2-an386", aot.Options(sandbox=sandbox))
     with module.open() as session, running(built) as device:
         inputs = random_inputs(session, 10)  # in one sequence: bearing_int8 has a state
+        assert outputs_of(device, inputs) == outputs_of(session, inputs)
+
+
+def hybrid_with_gelu() -> bytes:
+    """Return a model beyond TFLM: float32 with int8 weights, and an operator that TFLM lacks."""
+    random = np.random.default_rng(8)
+    filters = Tensor([4, 3, 3, 2], "int8", random.integers(-127, 128, [4, 3, 3, 2]), [0.02] * 4)
+    weights = Tensor([3, 144], "int8", random.integers(-127, 128, [3, 144]), 0.01)
+    images = [Tensor([1, 6, 6, channels]) for channels in (2, 4, 4)]
+    tensors = [*images, Tensor([1, 3]), filters, Tensor([4], data=[1, 2, 3, 4]), weights]
+    ops = [
+        Op("CONV_2D", [0, 4, 5], [1], ("Conv2DOptions", {"stride_h": 1, "stride_w": 1})),
+        Op("GELU", [1], [2], ("GeluOptions", {})),
+        Op("FULLY_CONNECTED", [2, 6], [3], ("FullyConnectedOptions", {})),
+    ]
+    return Model([Graph(tensors, ops, [0], [3])]).to_bytes()
+
+
+@needs_qemu
+def test_a_model_beyond_tflm_gives_the_hosts_bytes():
+    module = build(hybrid_with_gelu(), profile="extended")
+    with module.open() as session, running(firmware(module, "mps2-an386")) as device:
+        inputs = random_inputs(session, 10)
         assert outputs_of(device, inputs) == outputs_of(session, inputs)
 
 

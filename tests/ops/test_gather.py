@@ -158,7 +158,7 @@ def test_malformed_gathers_nd_are_refused(shapes: Sequence[Sequence[int]], statu
 
 
 FROM = ["int8", "int16", "int32", "uint32", "float32", "bool"]
-TO = ["int8", "int16", "int32", "uint32", "float32"]
+TO = ["int8", "int16", "int32", "uint32", "float32", "bool"]
 
 
 @pytest.mark.parametrize("to", TO)
@@ -168,7 +168,7 @@ def test_every_cast_equals_tflm(source: str, to: str) -> None:
     model = single_op("CAST", *plain, ("CastOptions", {}))
     rng = np.random.default_rng(1)
     if source == "float32":
-        limit = np.iinfo(to).max if to != "float32" else 3e38
+        limit = np.iinfo(to).max if to not in {"float32", "bool"} else 3e38
         low = 0 if to == "uint32" else -limit
         frames = [rng.uniform(low, limit * 0.999, (4, 33)), rng.uniform(max(low, -99), 99, (4, 33))]
         frames.append(rng.choice(FLOATS, (4, 33)))
@@ -183,7 +183,7 @@ def test_every_cast_equals_tflm(source: str, to: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "to"), [("int64", "int8"), ("uint8", "int32"), ("int8", "bool"), ("int8", "int64")]
+    ("source", "to"), [("int64", "int8"), ("uint8", "int32"), ("int8", "uint8"), ("int8", "int64")]
 )
 def test_casts_that_tflm_lacks_are_refused(source: str, to: str) -> None:
     assert_op_refused("CAST", [Tensor([3], source)], [Tensor([3], to)], status="type")

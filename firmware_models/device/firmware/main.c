@@ -46,7 +46,10 @@ void tw_main(void) {
   }
   for (;;) {
     uint8_t byte;
-    if (!tw_port_read(&byte)) continue;
+    if (!tw_port_read(&byte)) {
+      tw_idle();
+      continue;
+    }
     agent.link.counters[TW_COUNTER_UART_OVERRUNS] = tw_port_overruns();
     tw_agent_feed(&agent, byte);
   }

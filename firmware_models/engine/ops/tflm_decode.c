@@ -20,7 +20,7 @@ typedef struct {
 /* ---- eval ---- */
 
 /* `count` bits, at most 24, from bit `at` on, the first being the highest; behind the end are 0s. */
-static uint32_t bits_at(const decoder *d, uint64_t at, uint32_t count) {
+TW_NOINLINE static uint32_t bits_at(const decoder *d, uint64_t at, uint32_t count) {
   uint32_t byte = (uint32_t)(at >> 3), word = 0;
   for (uint32_t i = 0; i < 4; i++, byte++) {
     word = word << 8 | (byte < d->bit_bytes ? d->bits[byte] : 0u);
@@ -29,7 +29,7 @@ static uint32_t bits_at(const decoder *d, uint64_t at, uint32_t count) {
 }
 
 /* Copy an element of the table; nothing when only checking, and false when it is not in there. */
-static bool take(const decoder *d, uint64_t element, uint8_t *out) {
+TW_NOINLINE static bool take(const decoder *d, uint64_t element, uint8_t *out) {
   const uint32_t bytes = d->element_bytes;
   if ((element + 1) * bytes > d->table_bytes) return false;
   const uint8_t *from = d->table + (uint32_t)element * bytes;
@@ -68,7 +68,7 @@ static bool fill_pruned(const decoder *d, uint8_t *out) {
 }
 
 /* Entry `i` of a Huffman table with its fields where those of 32 bits are. */
-static bool load_entry(const decoder *d, uint64_t i, uint32_t *entry) {
+TW_NOINLINE static bool load_entry(const decoder *d, uint64_t i, uint32_t *entry) {
   const uint32_t bytes = d->wide ? 4 : 2;
   if ((i + 1) * bytes > d->table_bytes) return false;
   const uint8_t *p = d->table + (uint32_t)i * bytes;

@@ -57,7 +57,7 @@ CORES: Final = {
         "rv32imac", "riscv32-freestanding", "baseline_rv32-d-f", "riscv", "pmp", "baseline_rv32-d-f"
     ),
 }
-_NUMBERS: Final = ("link_buffer_bytes", "main_stack_bytes", "clint_base")
+_NUMBERS: Final = ("link_buffer_bytes", "main_stack_bytes", "clint_base", "plic_base")
 _SANDBOXES: Final = ("mpu", "checked")
 _INIT: Final = {"write", "set", "clear", "wait"}
 _CHECKSUMS: Final = {"none", "crc32-mpeg2"}
@@ -104,7 +104,7 @@ class Board:
         flash: Program memory.
         ram: The block of RAM that the firmware uses.
         flash_driver: Who writes models into flash: a file `flash_<driver>.c`, or None.
-        uart: Its serial line: family, base, clock_hz, baud, and what else the family wants.
+        uart: Its serial line: family, base, clock_hz, baud, irq, and what else the family wants.
         init: Register writes before all else: pairs of how and where, and a value.
         boot_block: What lies before the vector table, or None.
         qemu: How to emulate it: binary, machine and options; None when it can't be.
@@ -113,6 +113,7 @@ class Board:
         link_buffer_bytes: Of each of the link's two buffers.
         main_stack_bytes: Of the firmware's own stack.
         clint_base: Address of a RISC-V hart's timer.
+        plic_base: Address of its interrupt controller.
     """
 
     name: str
@@ -132,6 +133,7 @@ class Board:
     link_buffer_bytes: int = 1034
     main_stack_bytes: int = 2048
     clint_base: int | None = None
+    plic_base: int | None = None
 
 
 def board_names() -> tuple[str, ...]:

@@ -38,6 +38,7 @@ def board_header(board: Board, sandbox: str, call_seconds: int) -> str:
         "CLOCK_HZ": board.clock_hz,
         **{f"UART_{key.upper()}": value for key, value in board.uart.items() if key != "family"},
         "CLINT_BASE": board.clint_base or 0,
+        "PLIC_BASE": board.plic_base or 0,
         "LINK_BUFFER_BYTES": board.link_buffer_bytes,
         "CALL_SECONDS": call_seconds,
         "SANDBOX_MODE": _MODES[sandbox],
