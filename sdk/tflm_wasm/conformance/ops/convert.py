@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from tflm_wasm.conformance._registry import generates
-from tflm_wasm.conformance._space import Space, scale_of
+from tflm_wasm.conformance._space import Given, Space, scale_of
 from tflm_wasm.conformance._writer import Model, Op, Tensor, op_model
 
 _CASTS = ("int8", "int16", "int32", "uint32", "float32", "bool")
@@ -17,6 +19,17 @@ def _quantized(d: Space, name: str, shape: list[int], dtype: str) -> Tensor:
     return Tensor(shape, dtype, scale=d.scale(f"{name}.scale"), zero_point=zero_point)
 
 
+def _near(d: Space, shape: list[int], scale: float) -> Tensor:
+    """Return floats that are multiples of half a scale, up to 2^30 of them."""
+    feeds = []
+    for i in range(3):
+        limit = 1 << d.pick(f"feed.{i}.log2", (9, 1, 4, 8, 16, 17, 24, 30))
+        feeds.append(
+            d.numbers(f"feed.{i}", shape, -limit, limit, "float32") * np.float32(scale / 2)
+        )
+    return Given(shape, feeds=feeds)
+
+
 @generates(
     "QUANTIZE",
     "float32-int8 float32-int16 int8-int8 int8-uint8 int8-int16 int8-int32 int16-int8 int16-int16 "
@@ -28,7 +41,9 @@ def quantize(d: Space, op: str, kind: str) -> Model:
     shape = d.shape("x", 0, 6)
     x = _quantized(d, "x", shape, source)
     y = _quantized(d, "y", shape, target)
-    if source != "float32" and d.below("far", 3):
+    if source == "float32" and not d.one_in("any", 16):
+        x = _near(d, shape, scale_of(y))
+    elif source != "float32" and d.below("far", 3):
         y.scale = d.near("y.near", scale_of(x))
     return op_model(op, [x], [y], ("QuantizeOptions", {}))
 

@@ -232,7 +232,7 @@ def detection(d: Space, op: str, kind: str) -> Model:
     boxes, classes = d.size("boxes", 12), d.size("classes", 5)
     background = d.below("background", 2)
     regular = bool(d.below("regular", 2))
-    per_box = d.whole("per_box", 1, 1 if d.below("one", 3) else 3)
+    per_box = d.whole("per_box", 1, 3 if regular or d.one_in("several", 12) else 1)
     most = d.whole("most", 1, 10)
     fields: dict[str, Any] = {
         "max_detections": most,
