@@ -35,8 +35,13 @@ def all_ops() -> list[str]:
 
 
 def sources(ops: list[str]) -> list[Path]:
-    """Return the engine's C files: the core, then one per op."""
+    """Return the engine's plain C files: the core, then one per op."""
     return [*sorted(ENGINE.glob("*.c")), *(ENGINE / "ops" / f"{name}.c" for name in ops)]
+
+
+def twins() -> list[Path]:
+    """Return the C files that only a build for WebAssembly SIMD has."""
+    return sorted((ENGINE / "wasm128").glob("*.c"))
 
 
 def write_registry(folder: Path, ops: list[str]) -> None:
@@ -55,6 +60,8 @@ def _zig(*arguments: str) -> None:
 
 
 def _compile(source: Path, folder: Path, options: tuple[str, ...]) -> Path:
+    if source.parent.name == "wasm128":
+        options = (*options, "-msimd128")
     output = folder / f"{source.stem}.o"
     _zig(
         *("cc", "--target=wasm32-freestanding", *COMPILE, *options, *SEMANTICS, *WARNINGS),
@@ -116,6 +123,7 @@ def build_engine(
     options: tuple[str, ...] = (),
     stack_bytes: int = STACK_BYTES,
     op_names: Path | None = None,
+    simd: bool = True,
 ) -> None:
     """Compile the engine with `ops` (None: all) and write it to `output`.
 
@@ -125,6 +133,7 @@ def build_engine(
         options: More compiler options.
         stack_bytes: Size of its stack.
         op_names: A file in place of tw_op_names.c.
+        simd: Whether it uses SIMD128.
 
     Raises:
         RuntimeError: The compiler or the linker failed; the text is its message.
@@ -137,6 +146,9 @@ def build_engine(
         ops = all_ops() if ops is None else ops
         write_registry(folder, ops)
         files = sources(ops)
+        if simd:
+            files += twins()
+            options = (*options, "-DTW_WASM128")
         if op_names is not None:
             files = [op_names if path.name == "tw_op_names.c" else path for path in files]
         with ThreadPoolExecutor(os.cpu_count()) as pool:

@@ -1,4 +1,4 @@
-#include "tw_conv.h"
+#include "tw_fast.h"
 
 /* DEPTHWISE_CONV_2D: filter [1, height, width, channels]; each input channel makes depth_multiplier
  * neighbouring output channels. */
@@ -16,6 +16,7 @@ enum {
 typedef struct {
   tw_window window;
   int32_t multiplier; /* output channels of an input channel */
+  bool fast;          /* the target's twin runs it */
   union {
     tw_requant q;
     tw_range_f32 range;
@@ -67,7 +68,9 @@ static tw_status prepare(tw_engine *e, tw_node *node) {
   if (input->type == TW_INT16 && bias != NULL && bias->type != TW_INT64) {
     return tw_fail_type(e, "input 2", bias);
   }
-  return tw_requant_prepare(e, node, channels, activation, TW_INT64, false, &d->q);
+  TW_TRY(tw_requant_prepare(e, node, channels, activation, TW_INT64, false, &d->q));
+  d->fast = input->type == TW_INT8 && tw_fast_depthwise_fits(e, node, &d->window, &d->q);
+  return TW_OK;
 }
 
 static void pixel_i8(const tw_pixel *p) {
@@ -128,9 +131,16 @@ static void pixel_f32(const tw_pixel *p) {
 }
 
 static int eval(tw_engine *e, tw_node *node) {
-  const tw_window *window = &((const depthwise *)node->data)->window;
+  const depthwise *d = node->data;
+  const tw_window *window = &d->window;
   switch (tw_input(e, node, 0)->type) {
-    case TW_INT8: tw_window_slide(e, node, window, pixel_i8); break;
+    case TW_INT8:
+      if (d->fast) {
+        tw_fast_depthwise(e, node, window, &d->q);
+      } else {
+        tw_window_slide(e, node, window, pixel_i8);
+      }
+      break;
     case TW_INT16: tw_window_slide(e, node, window, pixel_i16); break;
     default: tw_window_slide(e, node, window, pixel_f32); break;
   }

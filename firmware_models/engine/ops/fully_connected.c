@@ -1,9 +1,15 @@
-#include "tw_conv.h"
+#include "tw_fast.h"
 
 /* FULLY_CONNECTED: each row of the input, [batches, depth], times each row of the weights,
  * [channels, depth], plus the channel's bias. */
 
 enum { OPTION_ACTIVATION = 0, OPTION_WEIGHTS_FORMAT = 1, OPTION_BIAS_TYPE = 4 };
+
+/* Of a quantized layer. */
+typedef struct {
+  tw_requant q;
+  bool fast; /* the target's twin runs it */
+} dense;
 
 static tw_status prepare(tw_engine *e, tw_node *node) {
   TW_TRY(tw_expect(e, node, 2, 3, 1));
@@ -32,10 +38,12 @@ static tw_status prepare(tw_engine *e, tw_node *node) {
     tw_activation_range_f32(activation, &range->low, &range->high);
     return TW_OK;
   }
-  tw_requant *q = node->data = tw_alloc(e, sizeof *q);
-  if (q == NULL) return TW_E_ARENA;
+  dense *d = node->data = tw_alloc(e, sizeof *d);
+  if (d == NULL) return TW_E_ARENA;
   int32_t bias_type = tw_fb_u8(&e->fb, options, OPTION_BIAS_TYPE, TW_FLOAT32);
-  return tw_requant_prepare(e, node, channels, activation, bias_type, true, q);
+  TW_TRY(tw_requant_prepare(e, node, channels, activation, bias_type, true, &d->q));
+  d->fast = input->type == TW_INT8 && tw_fast_dense_fits(e, node, &d->q);
+  return TW_OK;
 }
 
 static void row_i8(const tw_requant *q, const int8_t *x, const tw_tensor *weights,
@@ -83,6 +91,10 @@ static int eval(tw_engine *e, tw_node *node) {
                   *bias = tw_input(e, node, 2), *output = tw_output(e, node, 0);
   const uint32_t channels = (uint32_t)weights->dims[0], depth = (uint32_t)weights->dims[1];
   const uint32_t batches = tw_elements(output) / channels;
+  if (input->type == TW_INT8 && ((const dense *)node->data)->fast) {
+    tw_fast_dense(e, node, node->data);
+    return TW_OK;
+  }
   for (uint32_t b = 0; b < batches; b++) {
     uint32_t x = b * depth, out = b * channels;
     switch (input->type) {
