@@ -10,7 +10,8 @@ import pytest
 from tests.support.files import ROOT
 from tests.support.firmware import CACHE, firmware, needs_qemu, needs_tools, running
 from tflm_wasm import Module, Session, aot, build
-from tflm_wasm.aot import _wasm2c
+from tflm_wasm._inspect_ops import builtin_names
+from tflm_wasm.aot import _engine, _wasm2c
 
 pytestmark = needs_tools
 ZOO = ROOT / "firmware_models" / "zoo"
@@ -75,6 +76,14 @@ def test_every_zoo_model_gives_the_hosts_bytes_in_both_sandboxes(name: str, sand
     with module.open() as session, running(built) as device:
         inputs = random_inputs(session, 10)  # in one sequence: bearing_int8 has a state
         assert outputs_of(device, inputs) == outputs_of(session, inputs)
+
+
+def test_an_op_is_found_in_its_file_by_its_name():
+    for name in builtin_names().values():
+        assert _engine._file_stem(name) == name.lower()
+    assert _engine._file_stem("SignalFftAutoScale") == "signal_fft_auto_scale"
+    digits = "conv_2d depthwise_conv_2d fully_connected max_pool_2d reshape softmax"
+    assert " ".join(_engine.ops_of(zoo("digits_int8").model)) == digits
 
 
 def test_weights_take_no_ram_and_all_parts_add_up():

@@ -43,7 +43,7 @@ def ops_of(model: bytes) -> list[str]:
 
 def _file_stem(name: str) -> str:
     """Return an op's name as its file in ops/ has it: CONV_2D, SignalFftAutoScale in snake case."""
-    return re.sub("(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+    return re.sub("(?<=[a-z])(?=[A-Z])", "_", name).lower()
 
 
 def _op_names(ops: list[str]) -> str:
