@@ -6,8 +6,11 @@
 #define TW_FAST_H
 
 #include "tw_conv.h"
+#include "tw_sum.h"
 
 #ifdef TW_WASM128
+
+#define TW_FAST_OR(fast, plain) ((void)(plain), (fast))
 
 bool tw_fast_conv_fits(const tw_engine *e, const tw_node *node);
 void tw_fast_conv(const tw_engine *e, const tw_node *node, const tw_window *w,
@@ -22,7 +25,12 @@ void tw_fast_depthwise(const tw_engine *e, const tw_node *node, const tw_window 
 bool tw_fast_dense_fits(const tw_engine *e, const tw_node *node, const tw_requant *q);
 void tw_fast_dense(const tw_engine *e, const tw_node *node, const tw_requant *q);
 
+/* A row of ADD or SUB; the parameters are a tw_sum. */
+void tw_fast_sum_i8(const void *params, const tw_row *row);
+
 #else
+
+#define TW_FAST_OR(fast, plain) (plain)
 
 static inline bool tw_fast_conv_fits(const tw_engine *e, const tw_node *node) {
   (void)e, (void)node;
