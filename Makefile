@@ -17,7 +17,7 @@ ENGINE_SOURCES := $(shell find abi/tflm_wasm_abi.h firmware_models/engine -type 
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 WORKERS ?= 2
 
-.PHONY: help run test lint format types unit hil hil-full fuzz compiler qemu venv picture ci clean
+.PHONY: help run test lint format types unit hil hil-full conformance fuzz compiler qemu venv picture ci clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -44,6 +44,10 @@ hil: $(STAMP) $(ENGINE) qemu ## models on nine emulated boards, a slice; build/h
 hil-full: $(STAMP) $(ENGINE) qemu ## every model on each of them, 50 inputs a model (an hour)
 	@mkdir -p build
 	TFLM_WASM_HIL_INPUTS=50 $(BIN)/pytest hil_tests -n $(WORKERS) --hil-report build/hil.html
+
+conformance: $(STAMP) $(ENGINE) ## 200,000 models of single ops against TFLM; build/conformance is the report
+	$(BIN)/tflm-wasm conformance --count 200000 --jobs $(WORKERS) --report build/conformance \
+		--summary build/conformance.json
 
 fuzz: $(STAMP) $(ENGINE) compiler qemu ## the long suites: 100,000 mutated models; 10,000 bad lines; resets
 	TFLM_WASM_FUZZ=100000 $(BIN)/pytest -n $(WORKERS) tests/test_fuzz.py

@@ -181,7 +181,9 @@ def py_meaning(abi: Abi) -> list[str]:
         values = [py_tuple(export["params"]), py_tuple(export["results"])]
         values.append(json.dumps(export["doc"]))
         lines.append(f'    "{export["name"]}": Signature({", ".join(values)}),')
-    lines += ["}", "", "# rule id -> what `tflm-wasm check` holds a module against, in order"]
+    optional = ", ".join(f'"{e["name"]}"' for e in abi["export"] if e.get("optional"))
+    lines += ["}", f"OPTIONAL_EXPORTS: Final = frozenset(({optional},))"]
+    lines += ["", "# rule id -> what `tflm-wasm check` holds a module against, in order"]
     lines += ["RULES: Final = {"]
     for name, rule in abi["rule"].items():
         lines.append(f'    "{name}": {json.dumps(rule["title"])},')

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #define TW_ABI_MAJOR 1
-#define TW_ABI_MINOR 1
+#define TW_ABI_MINOR 2
 #define TW_ABI_MAGIC 0x574C4654u /* the bytes TFLW */
 #define TW_BLOCK_BYTES 4096u
 #define TW_ALIGNMENT_BYTES 16u
@@ -88,7 +88,8 @@ typedef struct {
   uint32_t op_first; /* First operator that invoke runs. Since 1.1. */
   uint32_t op_end; /* Operator that invoke stops before; while both are 0 it runs them all. Since 1.1. */
   int32_t op_code; /* BuiltinOperator, in the TensorFlow Lite schema, of the last operator that a step ran; -1 when it has none, or none was run. Since 1.1. */
-  uint8_t reserved_head[12];
+  uint32_t frames_done; /* Frames that the last invoke_many finished. Since 1.2. */
+  uint8_t reserved_head[8];
   tw_descriptor descriptors[TW_MAX_IO_TENSORS];
   char error_text[256];
   uint8_t reserved[1648];
@@ -128,6 +129,7 @@ _Static_assert(offsetof(tw_control_block, window_size) == 100, "window_size");
 _Static_assert(offsetof(tw_control_block, op_first) == 104, "op_first");
 _Static_assert(offsetof(tw_control_block, op_end) == 108, "op_end");
 _Static_assert(offsetof(tw_control_block, op_code) == 112, "op_code");
+_Static_assert(offsetof(tw_control_block, frames_done) == 116, "frames_done");
 _Static_assert(offsetof(tw_control_block, descriptors) == 128, "descriptors");
 _Static_assert(offsetof(tw_control_block, error_text) == 2176, "error_text");
 _Static_assert(offsetof(tw_control_block, reserved) == 2432, "reserved");

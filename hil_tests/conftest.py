@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from hil_tests import models
+from tflm_wasm.aot import load_board
+from tflm_wasm.hil import BoardSpec
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -26,21 +28,27 @@ def pytest_report_header() -> str:
     )
 
 
+@pytest.hookimpl(tryfirst=True)  # so that -k leaves out more, and deals nothing out anew
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deal the large models out to the boards."""
+    """Deal the large models and the long tests out to the boards."""
     cases = {
-        item: item.callspec.params
+        item: (params.get("name", item.originalname), params["board"])
         for item in items
         if isinstance(item, pytest.Function)
         and hasattr(item, "callspec")
-        and {"name", "board"} <= item.callspec.params.keys()
+        and "board" in (params := item.callspec.params)
     }
-    boards = list(dict.fromkeys(case["board"].name for case in cases.values()))
-    left_out = [
+    boards = {spec.name: _ram_kib(spec) for _, spec in cases.values()}
+    left_out = {
         item
-        for item, case in cases.items()
-        if not models.runs_on(case["name"], boards.index(case["board"].name), len(boards))
-    ]
+        for item, (name, spec) in cases.items()
+        if spec.name not in models.boards_of(name, boards)
+    }
     if left_out:
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in set(left_out)]
+        config.hook.pytest_deselected(items=list(left_out))
+        items[:] = [item for item in items if item not in left_out]
+
+
+def _ram_kib(spec: BoardSpec) -> int | None:
+    name = spec.board or (spec.name if spec.is_emulated else None)
+    return None if name is None else load_board(name).ram.bytes // 1024

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -28,11 +29,14 @@ PUBLIC = (
 ALL = (*OWN, *WAKE_WORDS, *PUBLIC)
 ENOUGH = 50  # inputs that a model is compared on
 # What is left out when the environment asks for no number of inputs. An emulator takes a second for
-# so many multiply-accumulates, and receives 10 KB in a second.
-MACS_OF_A_TEST = 10_000_000
-FEWEST = 3  # inputs of a model with many
+# so many multiply-accumulates, and one for receiving so many bytes.
+MACS_OF_A_TEST, BYTES_OF_A_TEST = 10_000_000, 10_000
+EXTREMES = 8  # of the generated inputs, which begin with them
+FEWEST = 3  # inputs of a model with many of either
 LARGE_BYTES, LARGE_MACS = 32_768, 200_000
 BOARDS_OF_A_LARGE = 2
+LONG_TESTS = ("test_digits_are_read_as_well_as_on_the_host",)  # are dealt out as a large model is
+ROOMY_KIB = 128  # RAM of a board that every model here fits on
 
 
 def content(name: str) -> bytes:
@@ -64,23 +68,49 @@ def macs_of(name: str) -> int:
 
 def inputs_of(name: str) -> int:
     """Return on how many inputs a model is compared."""
-    affordable = max(FEWEST, MACS_OF_A_TEST // max(macs_of(name), 1))
-    return inputs_wanted() or min(ENOUGH, affordable)
+    sent = sum(tensor.view.nbytes for tensor in on_host(name).inputs)
+    affordable = min(MACS_OF_A_TEST // max(macs_of(name), 1), BYTES_OF_A_TEST // max(sent, 1))
+    return inputs_wanted() or min(ENOUGH, max(FEWEST, affordable))
+
+
+def numbers_of(count: int) -> list[int]:
+    """Return which generated inputs to take: with few, extremes and random ones in turn."""
+    if count >= ENOUGH:
+        return list(range(count))
+    random = range(EXTREMES, ENOUGH)
+    pairs = zip(random[:EXTREMES], range(EXTREMES), strict=True)
+    return sorted([*(one for pair in pairs for one in pair), *random[EXTREMES:]][:count])
 
 
 def is_large(name: str) -> bool:
-    """Return whether a model that is here is left out on most boards."""
+    """Return whether a model that is here, or a test, is left out on most boards."""
+    if name not in ALL:
+        return name in LONG_TESTS
     try:
         return len(content(name)) > LARGE_BYTES or macs_of(name) > LARGE_MACS
     except pytest.skip.Exception:
         return False
 
 
-def runs_on(name: str, board: int, boards: int) -> bool:
-    """Return whether a model is tested on board number `board` of `boards`."""
+def boards_of(name: str, boards: Mapping[str, int | None]) -> set[str]:
+    """Return the boards that a model or a test is for.
+
+    A large one is for two boards that it fits on, and every other one is also for one that it may
+    be refused by.
+
+    Args:
+        name: The model's name, or the test's.
+        boards: All boards, with the RAM of each in KiB, None where that is not known.
+    """
     if inputs_wanted() or not is_large(name):
-        return True
-    return (ALL.index(name) - board) % boards < BOARDS_OF_A_LARGE
+        return set(boards)
+    roomy = [one for one, ram_kib in boards.items() if ram_kib is None or ram_kib >= ROOMY_KIB]
+    others = [one for one in boards if one not in roomy]
+    number = (*ALL, *LONG_TESTS).index(name)
+    chosen = {roomy[(number + i) % len(roomy)] for i in range(BOARDS_OF_A_LARGE) if roomy}
+    if others and (number % 2 == 0 or not roomy):
+        chosen.add(others[number // 2 % len(others)])
+    return chosen
 
 
 @cache

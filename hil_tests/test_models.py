@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import cache
+from typing import Any, TypeAlias
 
 import numpy as np
 import pytest
@@ -10,10 +11,11 @@ import pytest
 import tflm_wasm
 from hil_tests import models
 from tflm_wasm import ArenaTooSmallError, Device, GuestError, ModelTooLargeError, Session
-from tflm_wasm._verify_inputs import generated
+from tflm_wasm._verify_inputs import SEQUENCE_FRAMES, Case, make
 from tflm_wasm.aot import DoesNotFitError
 from tflm_wasm.hil import Board
 
+Outcome: TypeAlias = "list[bytes] | tuple[type, Any]"
 SEED = 2026
 TOO_SMALL = (ArenaTooSmallError, DoesNotFitError, ModelTooLargeError)
 # What everything but model and arena takes at most: a board with this much more has to take it.
@@ -28,12 +30,38 @@ def _same_nan(output: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(output), output.dtype.type(np.nan), output)
 
 
-def outcome(target: Session | Device, frame: list[Any]) -> list[bytes] | tuple[type, Any]:
+def outcome(target: Session | Device, frame: list[Any]) -> Outcome:
     """Return the outputs' bytes, or how the guest refused the inputs."""
     try:
         return [_same_nan(output).tobytes() for output in target.run(*frame)]
     except GuestError as error:
         return type(error), getattr(error, "status", None)
+
+
+@cache
+def on_host(name: str) -> list[list[tuple[Case, Outcome]]]:
+    """Return the inputs of a model in sequences, each with what comes out on this machine."""
+    host = models.on_host(name)
+    numbers = models.numbers_of(models.inputs_of(name))
+    cases = [make(host.inputs, number, SEED) for number in numbers]
+    found = []
+    for at in range(0, len(cases), SEQUENCE_FRAMES):
+        host.reset()
+        sequence = cases[at : at + SEQUENCE_FRAMES]
+        found.append([(case, outcome(host, case.frame)) for case in sequence])
+    return found
+
+
+@cache
+def zeros_on_host(name: str) -> Outcome:
+    """Return what the model makes of zeros in its initial state on this machine."""
+    host = models.on_host(name)
+    host.reset()
+    return outcome(host, zeros(host))
+
+
+def zeros(host: Session) -> list[Any]:
+    return [np.zeros(tensor.shape, tensor.dtype) for tensor in host.inputs]
 
 
 @pytest.mark.parametrize("name", models.ALL)
@@ -52,25 +80,21 @@ def test_a_model_gives_the_bytes_of_the_host_or_is_refused(board: Board, name: s
         return
     assert device.stateful == host.stateful
     ticks = []
-    for sequence in generated(host.inputs, models.inputs_of(name), SEED):
-        for one in (host, device):
-            one.reset()
-        for case in sequence:
-            expected = outcome(host, case.frame)
+    for sequence in on_host(name):
+        device.reset()
+        for case, expected in sequence:
             assert outcome(device, case.frame) == expected, f"input {case.index}, {case.kind}"
             ticks.append(device.last_ticks)
     flash, ram = board.footprint
-    board.record(name, ticks=ticks, flash=flash, ram=ram, ops=ticks_by_op(device, host))
+    board.record(name, ticks=ticks, flash=flash, ram=ram, ops=ticks_by_op(device, name))
 
 
-def ticks_by_op(device: Device, host: Session) -> dict[str, int]:
+def ticks_by_op(device: Device, name: str) -> dict[str, int]:
     """Return the ticks of each operator in one run, which gives the host's bytes, too."""
-    frame = [np.zeros(tensor.shape, tensor.dtype) for tensor in host.inputs]
-    for one in (host, device):
-        one.reset()
-    profile = device.profile(*frame)
+    device.reset()
+    profile = device.profile(*zeros(models.on_host(name)))
     on_board = [_same_nan(tensor.view).tobytes() for tensor in device.outputs]
-    assert on_board == [_same_nan(output).tobytes() for output in host.run(*frame)]
+    assert on_board == zeros_on_host(name)
     return {f"{op.index} {op.name}": op.ticks for op in profile.ops}
 
 

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
+
 from hypothesis import settings
 
 # The same examples on every run, and a line to paste that replays a failure.
 settings.register_profile("project", derandomize=True, print_blob=True, deadline=None)
 settings.load_profile("project")
+
+# Machine code of this run alone, shared by its processes; it goes with the first of them.
+if "TFLM_WASM_CODE_CACHE" not in os.environ:
+    _folder = tempfile.TemporaryDirectory(prefix="tflm-wasm-code-", ignore_cleanup_errors=True)
+    os.environ["TFLM_WASM_CODE_CACHE"] = _folder.name

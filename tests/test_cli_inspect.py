@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import tflite
 
 import tflm_wasm as package
 from tests.support.cli import Q8, answer, refused, reshape, saved, tflm_wasm, two_inputs
-from tests.support.files import shared_model
+from tests.support.files import ROOT, shared_model
 from tests.support.models import Graph, Model, Op, Tensor, single_op
 from tflm_wasm._inspect_ops import builtin_names, supported_ops, unsupported
 from tflm_wasm.boards import known_boards
@@ -38,6 +39,16 @@ def with_unsupported_ops() -> bytes:
         Op("RANDOM_UNIFORM", [3], [6]),
     ]
     return Model([Graph(tensors, ops, [0], [6])]).to_bytes()
+
+
+def test_an_op_for_another_processor_is_refused_with_what_it_needs(tmp_path):
+    x = Tensor([2, 3], "int8")
+    ops = [Op("CUSTOM", [0], [1], custom="ethos-u"), Op("RESHAPE", [1], [2])]
+    model = Model([Graph([x, x, x], ops, [0], [2])]).to_bytes()
+    (problem,) = answer("inspect", saved(tmp_path, model))["problems"]
+    assert problem["reason"].startswith(
+        "op 0: ethos-u is not supported, with INT8 -> INT8: it needs"
+    )
 
 
 def test_tensors_ops_and_costs_are_shown(tmp_path):
@@ -116,10 +127,13 @@ def test_a_problem_of_the_whole_model_names_no_op():
 
 def test_the_engine_says_which_ops_it_has():
     ops = supported_ops()
-    assert {"RESHAPE", "CONV_2D", "VAR_HANDLE"} <= set(ops)
+    assert {"RESHAPE", "CONV_2D", "VAR_HANDLE", "SignalRfft", "CIRCULAR_BUFFER"} <= set(ops)
     assert "RANDOM_UNIFORM" not in ops
     assert list(ops) == sorted(ops)
-    assert set(ops) <= set(builtin_names().values())
+    custom = {name for name in ops if name not in builtin_names().values()}
+    sources = (ROOT / "firmware_models" / "engine" / "ops").glob("*.c")
+    text = "".join(path.read_text(encoding="utf-8") for path in sources)
+    assert custom == set(re.findall(r'\.custom = "([^"]+)"', text))
     assert builtin_names()[tflite.BuiltinOperator.RESHAPE] == "RESHAPE"
 
 
@@ -139,8 +153,52 @@ def test_macs_are_those_that_mlperf_tiny_counts(name, macs):
 
 def test_a_model_over_the_strict_limits_is_described(tmp_path):
     path = saved(tmp_path, reshape() + bytes(140_000))
-    assert answer("inspect", path)["profile"] == "extended"
+    found = answer("inspect", path)
+    assert found["profile"] == "extended"
+    (size,) = found["needs_extended"]
+    assert (size["kind"], size["op"]) == ("ModelTooLargeError", None)
     assert answer("inspect", saved(tmp_path, reshape()))["profile"] == "strict"
+
+
+def beyond_tflm() -> bytes:
+    """Return a model whose middle ops TFLM lacks: GELU, and int8 weights of a float input."""
+    floats = [Tensor([2, 3], name=f"f{i}") for i in range(4)]
+    weights = Tensor([3, 3], "int8", np.ones((3, 3)), scale=0.5)
+    ops = [
+        Op("ABS", [0], [1]),
+        Op("GELU", [1], [2]),
+        Op("FULLY_CONNECTED", [2, 4], [3], ("FullyConnectedOptions", {})),
+    ]
+    return Model([Graph([*floats, weights], ops, [0], [3])]).to_bytes()
+
+
+def test_what_needs_the_extended_profile_is_named_with_the_reason(tmp_path):
+    path = saved(tmp_path, beyond_tflm())
+    found = answer("inspect", path)
+    assert found["problems"] == []
+    assert found["profile"] == "extended"
+    assert [(one["op_index"], one["op"], one["kind"]) for one in found["needs_extended"]] == [
+        (1, "GELU", "UnsupportedOpError"),
+        (2, "FULLY_CONNECTED", "UnsupportedTypeError"),
+    ]
+    reasons = [one["reason"] for one in found["needs_extended"]]
+    assert reasons[0] == "op 1: TFLM lacks GELU; the extended profile has it"
+    assert reasons[1].startswith("op 2 FULLY_CONNECTED: TFLM lacks INT8 weights for FLOAT32")
+    output = tflm_wasm("inspect", path).stdout
+    assert "It needs the extended profile:" in output
+    assert reasons[0] in output
+    assert "the extended profile has it" in refused("build", path)
+    tflm_wasm("build", path, "--profile", "extended")
+    module = answer("inspect", path.with_suffix(".wasm"))
+    assert module["needs_extended"] == found["needs_extended"]
+
+
+def test_ops_beyond_tflm_are_listed_apart(tmp_path):
+    found = answer("inspect", saved(tmp_path, reshape()))
+    assert "GELU" in found["extended_ops"]
+    assert "GELU" not in found["supported_ops"]
+    assert not set(found["extended_ops"]) & set(found["supported_ops"])
+    assert found["needs_extended"] == []
 
 
 def test_a_model_over_all_limits_is_described_and_its_size_is_the_problem(tmp_path):

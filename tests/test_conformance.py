@@ -93,7 +93,8 @@ def assert_conforms(report):
     """A built module has no more memory than it needs: there may be no room to move a buffer."""
     assert report.passed, str(report)
     unreached = {result.id for result in report.results if result.outcome == "not reached"}
-    assert unreached <= {"input.packed", "output.packed"}
+    many = {rule for rule in _abi.RULES if rule.startswith("many.")}
+    assert unreached <= {"input.packed", "output.packed"} | many
 
 
 def test_the_engine_conforms_as_far_as_it_goes_without_a_model():

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import tflite
 
-from tests.support import models
 from tests.support.engine import Engine, EngineError, assert_equal_to_tflm, assert_refused
 from tests.support.models import Graph, Model, Op, Tensor
 from tests.support.stateful import copy, delay, frames
 from tflm_wasm._abi import Status
+from tflm_wasm.conformance import _writer
 
 X = Tensor([4], "int8")
 
@@ -49,6 +49,16 @@ def test_a_custom_operator_is_named() -> None:
 def test_a_custom_operators_name_is_cut_and_cleaned() -> None:
     model = graph([Op("CUSTOM", [0], [1], custom="a\nb\x7f" + "x" * 100)])
     assert_refused(model, "op", "CUSTOM a?b?xxxxxx")
+
+
+def test_the_operator_that_vela_makes_is_refused_with_what_it_needs() -> None:
+    model = graph([copy(0, 2), Op("CUSTOM", [2], [1], custom="ethos-u")])
+    assert_refused(model, "op", "op 1: CUSTOM ethos-u is not supported: it needs the Ethos-U NPU")
+    for other in ("ethos-", "ethos-u2"):
+        model = graph([Op("CUSTOM", [0], [1], custom=other)])
+        with pytest.raises(EngineError) as caught:
+            Engine(model)
+        assert caught.value.text == f"op 0: CUSTOM {other} is not supported"
 
 
 def test_a_custom_operator_without_a_name_is_refused() -> None:
@@ -152,7 +162,8 @@ def test_more_inputs_and_outputs_than_descriptors_are_refused() -> None:
 @pytest.mark.parametrize(
     ("shape", "status", "text"),
     [
-        ([-1, 4], "shape", "dynamic shape"),
+        ([-1, 4], "shape", "dynamic"),
+        ([-1, -1], "shape", "dynamic shape"),
         ([4, -(2**31)], "shape", "dynamic shape"),
         ([1] * 9, "limit", "9 entries"),
         ([2**31 - 1, 2], "limit", "elements"),
@@ -167,13 +178,20 @@ def test_impossible_shapes_are_refused(shape: list[int], status: str, text: str)
     assert_refused(model.to_bytes(), status, text)
 
 
+@pytest.mark.parametrize("variable", [True, False])
+def test_a_dynamic_shape_of_a_tensor_that_no_operator_writes_is_refused(*, variable: bool) -> None:
+    dynamic = Tensor([-1], "int8", variable=True) if variable else Tensor([-1], "int8", data=[1])
+    model = Model([Graph([X, X, dynamic], [copy(0, 1)], [0], [1])])
+    assert_refused(model.to_bytes(), "shape", "tensor 2 has a dynamic shape")
+
+
 def test_bytes_beyond_2_gib_are_refused() -> None:
     tensors = [X, X, Tensor([2**29], "int64")]
     model = Model([Graph(tensors, [copy(0, 1)], [0, 2], [1])])
     assert_refused(model.to_bytes(), "limit", "bytes")
 
 
-@pytest.mark.parametrize("dims", [[0], [3, 0, 2]])
+@pytest.mark.parametrize("dims", [[0, 1], [3, 0, 2]])
 def test_an_operators_empty_output_is_refused(dims: list[int]) -> None:
     tensors = [X, X, Tensor(dims, "int8")]
     model = Model([Graph(tensors, [copy(0, 1), copy(0, 2)], [0], [1])])
@@ -184,6 +202,17 @@ def test_a_constant_shorter_than_its_tensor_is_refused() -> None:
     tensors = [X, X, Tensor([5], "int32", data=[1, 2, 3])]
     model = Model([Graph(tensors, [copy(0, 1)], [0], [1])])
     assert_refused(model.to_bytes(), "model", "has 12 bytes, its tensor needs 20")
+
+
+def test_two_elements_of_int4_need_a_byte_and_an_odd_one_too() -> None:
+    for count, given in ((5, 4), (6, 4), (9, 8)):
+        tensors = [X, X, Tensor([count], "int4", data=[1] * given)]
+        model = Model([Graph(tensors, [copy(0, 1)], [0], [1])])
+        needed = (count + 1) // 2
+        text = f"has {given // 2} bytes, its tensor needs {needed}"
+        assert_refused(model.to_bytes(), "model", text)
+    tensors = [X, X, Tensor([5], "int4", data=[1] * 5)]
+    Engine(Model([Graph(tensors, [copy(0, 1)], [0], [1])]).to_bytes())
 
 
 def test_a_constant_longer_than_its_tensor_is_read_in_part() -> None:
@@ -220,7 +249,7 @@ def behind(model: Model, shift: int, monkeypatch: pytest.MonkeyPatch) -> bytes:
     """Return the model with its buffers behind the flatbuffer, `shift` bytes off alignment."""
     tails: list[bytes] = []
 
-    def buffer_elsewhere(writer: models._Writer, data: bytes) -> int:
+    def buffer_elsewhere(writer: _writer.Writer, data: bytes) -> int:
         b = writer.b
         tflite.BufferStart(b)
         if data:
@@ -229,7 +258,7 @@ def behind(model: Model, shift: int, monkeypatch: pytest.MonkeyPatch) -> bytes:
             tails.append(data)
         return int(tflite.BufferEnd(b))
 
-    monkeypatch.setattr(models._Writer, "_buffer", buffer_elsewhere)
+    monkeypatch.setattr(_writer.Writer, "_buffer", buffer_elsewhere)
     start = 1 << 40
     start = -(-len(model.to_bytes()) // 16) * 16 + shift
     tails.clear()
@@ -242,14 +271,14 @@ def behind(model: Model, shift: int, monkeypatch: pytest.MonkeyPatch) -> bytes:
 def test_constants_outside_of_the_model_are_refused(
     monkeypatch: pytest.MonkeyPatch, offset: int, size: int
 ) -> None:
-    def buffer_elsewhere(writer: models._Writer, data: bytes) -> int:
+    def buffer_elsewhere(writer: _writer.Writer, data: bytes) -> int:
         tflite.BufferStart(writer.b)
         if data:
             writer.b.PrependUint64Slot(2, size, 0)
             writer.b.PrependUint64Slot(1, offset, 0)
         return int(tflite.BufferEnd(writer.b))
 
-    monkeypatch.setattr(models._Writer, "_buffer", buffer_elsewhere)
+    monkeypatch.setattr(_writer.Writer, "_buffer", buffer_elsewhere)
     tensors = [Tensor([3], "int32", data=[1, 2, 3]), Tensor([3], "int32")]
     model = Model([Graph(tensors, [copy(0, 1)], [], [1])])
     assert_refused(model.to_bytes(), "model", "out of bounds")
@@ -260,7 +289,7 @@ def test_constants_outside_of_the_model_are_refused(
 def test_buffers_aligned_to_4_bytes_only_are_read(
     monkeypatch: pytest.MonkeyPatch, dtype: str, padding: int
 ) -> None:
-    def loose_buffer(writer: models._Writer, data: bytes) -> int:
+    def loose_buffer(writer: _writer.Writer, data: bytes) -> int:
         b: flatbuffers.Builder = writer.b
         vector = None
         if data:
@@ -273,7 +302,7 @@ def test_buffers_aligned_to_4_bytes_only_are_read(
             tflite.BufferAddData(b, vector)
         return int(tflite.BufferEnd(b))
 
-    monkeypatch.setattr(models._Writer, "_buffer", loose_buffer)
+    monkeypatch.setattr(_writer.Writer, "_buffer", loose_buffer)
     values = np.array([3, -70, 11], dtype)
     tensors = [Tensor([3], dtype, data=values), Tensor([3], dtype)]
     model = Model([Graph(tensors, [copy(0, 1)], [], [1])], metadata={"pad": bytes(padding)})
@@ -335,10 +364,10 @@ def test_bytes_that_are_no_model_are_refused() -> None:
 def test_an_engine_that_refused_a_model_runs_nothing() -> None:
     engine = Engine(one_copy().to_bytes())
     address = engine.get("model_ptr")
-    engine._memory.write(engine._store, b"XXXX", address + 4)
+    engine.memory[address + 4 : address + 8] = ord("X")
     size, arena = engine.get("model_size"), engine.get("scratch_size")
     with pytest.raises(EngineError, match="TFL3"):
-        engine._check(engine._call("tflm_wasm_init", address, size, arena))
+        engine.call("tflm_wasm_init", address, size, arena)
     with pytest.raises(EngineError, match="no model") as caught:
-        engine._check(engine._call("wasm_invoke"))
+        engine.call("wasm_invoke")
     assert caught.value.status is Status.STATE

@@ -17,6 +17,7 @@ from tests.support.engine import (
 )
 from tests.support.files import WAKEWORDS, wakeword_model
 from tests.support.models import Graph, Model, Op, Tensor
+from tests.support.nests import Nest
 from tests.support.stateful import copy, delay, frames, setter
 from tflm_wasm import OracleError
 from tflm_wasm._abi import Status
@@ -96,11 +97,12 @@ def models_of_all_kinds() -> dict[str, bytes]:
     models["variables"] = delay(init=[[1, 2]] * 3).to_bytes()
     models["one copy"] = Model([Graph([bytes_tensor(5)] * 2, [copy(0, 1)], [0], [1])]).to_bytes()
     models["variable tensor"] = accumulator("int8").to_bytes()
+    models["loops"] = Nest(3).model.to_bytes()
     return models
 
 
 @pytest.mark.parametrize("name", [*(f"random {i}" for i in range(0, 60, 6)), "variables",
-                                  "one copy", "variable tensor"])  # fmt: skip
+                                  "one copy", "variable tensor", "loops"])  # fmt: skip
 def test_exactly_the_bytes_needed_are_enough_and_16_less_are_not(name: str) -> None:
     model = models_of_all_kinds()[name]
     roomy = Engine(model)
@@ -168,8 +170,9 @@ def three_copies() -> Model:
 
 def addresses(engine: Engine) -> list[int]:
     """Return where inputs and outputs are, from the arena's start."""
-    count = engine.get("input_count") + engine.get("output_count")
-    return [engine._descriptor(i)[0] - engine.get("arena_ptr") for i in range(count)]
+    return [
+        tensor.address - engine.get("arena_ptr") for tensor in [*engine.inputs, *engine.outputs]
+    ]
 
 
 @pytest.mark.parametrize(

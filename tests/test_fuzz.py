@@ -6,43 +6,43 @@ A bounded slice; `make fuzz` runs 100,000 mutations a model (TFLM_WASM_FUZZ says
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.support import front_end
 from tests.support.engine import Engine, EngineError
-from tests.support.files import ROOT, ZOO, shared_model, wakeword_model
+from tests.support.files import ZOO, shared_model, wakeword_model
+from tests.support.native import native_program
+from tests.support.nests import Nest
 from tflm_wasm import _abi
 
 MUTATIONS = int(os.environ.get("TFLM_WASM_FUZZ", "300"))
 ARENA_BYTES = 256 * 1024
-MODELS = {
-    "okay_nabu": lambda: wakeword_model("okay_nabu"),
-    "digits": lambda: ZOO / "digits_int8" / "digits_int8.tflite",
-    "kws": lambda: shared_model("kws_ref_model"),
+MODELS: dict[str, Callable[[], bytes]] = {
+    "okay_nabu": lambda: wakeword_model("okay_nabu").read_bytes(),
+    "digits": lambda: (ZOO / "digits_int8" / "digits_int8.tflite").read_bytes(),
+    "kws": lambda: shared_model("kws_ref_model").read_bytes(),
+    "loops": lambda: Nest(1).model.to_bytes(),
+    "custom_ops": lambda: front_end.every_custom_op().to_bytes(),
 }
 STATUSES = {status.name for status in _abi.Status}
 WORDS = [0, 1, 2, 0xFFFFFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFF, 0x10000, 0x3F800000, 0x7F800000]
 
 
 @pytest.fixture(scope="module", params=sorted(MODELS))
-def model(request: pytest.FixtureRequest) -> Path:
-    return MODELS[request.param]()
+def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("model") / f"{request.param}.tflite"
+    path.write_bytes(MODELS[request.param]())
+    return path
 
 
 @pytest.fixture(scope="session")
-def native_engine(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the engine for this machine with ASan and UBSan."""
-    if not (shutil.which("gcc") or shutil.which("clang")):
-        pytest.skip("no C compiler for the sanitized engine: apt-get install gcc")
-    output = tmp_path_factory.mktemp("native") / "engine_native"
-    script = ROOT / "firmware_models" / "engine" / "build.py"
-    subprocess.run([sys.executable, script, "--native", output], check=True)
-    return output
+def native_engine() -> Path:
+    return native_program("engine_native")
 
 
 def mutate(data: bytes, seed: int) -> bytes:

@@ -63,25 +63,25 @@ def test_views_reach_the_guest_without_a_copy():
 def test_a_view_outlives_its_closed_session_and_then_frees_the_memory():
     session = open_guest()
     view = session.inputs[0].view
-    store_alive = weakref.ref(session._live().guest._store)
+    instance_alive = weakref.ref(session._live().guest._instance)
     view[:] = 5
     session.close()
     gc.collect()
     np.testing.assert_array_equal(view, np.full((1, ELEMENTS), 5))
-    assert store_alive() is not None
+    assert instance_alive() is not None
     del view
     gc.collect()
-    assert store_alive() is None
+    assert instance_alive() is None
 
 
 def test_a_dropped_session_frees_its_memory_without_the_cycle_collector():
     gc.disable()
     try:
         session = open_guest()
-        store_alive = weakref.ref(session._live().guest._store)
+        instance_alive = weakref.ref(session._live().guest._instance)
         session.run(X)
         del session
-        assert store_alive() is None
+        assert instance_alive() is None
     finally:
         gc.enable()
 

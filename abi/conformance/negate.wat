@@ -12,7 +12,7 @@
 
   ;; The static fields of the block.
   (data (i32.const 24) "TFLW")
-  (data (i32.const 28) "\01\00\01\00")              ;; abi_major 1, abi_minor 1
+  (data (i32.const 28) "\01\00\02\00")              ;; abi_major 1, abi_minor 2
   (data (i32.const 32) "\02\00\00\00")              ;; features: embedded_model
   (data (i32.const 36) "\00\14\00\00\10\00\00\00")  ;; model_ptr 5120, model_size 16
   (data (i32.const 44) "\40\00\00\00")              ;; scratch_size 64
@@ -190,6 +190,51 @@
         (; invoke: last ;)))
     (; invoke: done ;)
     (call $answer (i32.const 0)))
+
+  ;; 1 when `count` frames of 21 bytes from `start` on are not inside memory, or in the block.
+  (func $frames_outside (param $start i32) (param $count i32) (result i32)
+    (i32.or
+      (i32.lt_u (local.get $start) (i32.const 4096))
+      (i64.gt_u
+        (i64.add
+          (i64.extend_i32_u (local.get $start))
+          (i64.mul (i64.extend_i32_u (local.get $count)) (i64.const 21)))
+        (i64.extend_i32_u (call $memory_bytes)))))
+
+  ;; Each frame is an invoke whose buffers are moved to it.
+  (func (export "tflm_wasm_invoke_many")
+    (param $in i32) (param $out i32) (param $count i32) (result i32)
+    (local $own_in i32)
+    (local $own_out i32)
+    (local $status i32)
+    (local.set $own_in (i32.load (i32.const 0)))
+    (local.set $own_out (i32.load (i32.const 8)))
+    (i32.store (i32.const 116) (i32.const 0)) ;; frames_done
+    (if (i32.or
+          (i32.eqz (i32.load (i32.const 52)))
+          (i32.or (i32.load (i32.const 104)) (i32.load (i32.const 108))))
+      (then (return (call $answer (i32.const -12)))))
+    (if (i32.or
+          (call $frames_outside (local.get $in) (local.get $count))
+          (call $frames_outside (local.get $out) (local.get $count)))
+      (then (return (call $answer (i32.const -11))))) ;; many: outside
+    (local.set $status (call $answer (i32.const 0)))
+    (block $stop
+      (loop $next
+        (br_if $stop (i32.eq (i32.load (i32.const 116)) (local.get $count)))
+        (i32.store (i32.const 0) (local.get $in))
+        (i32.store (i32.const 8) (local.get $out))
+        (local.set $status (call $invoke))
+        (br_if $stop (local.get $status))
+        (i32.store (i32.const 116) (i32.add (i32.load (i32.const 116)) (i32.const 1)))
+        (local.set $in (i32.add (local.get $in) (i32.const 21)))
+        (local.set $out (i32.add (local.get $out) (i32.const 21)))
+        (; many: next ;)
+        (br $next)))
+    (i32.store (i32.const 0) (local.get $own_in))
+    (i32.store (i32.const 8) (local.get $own_out))
+    (; many: done ;)
+    (local.get $status))
 
   (func (export "tflm_wasm_reset") (result i32)
     (if (i32.eqz (i32.load (i32.const 52)))

@@ -3,6 +3,7 @@
     python firmware_models/engine/build.py engine.wasm             with every op in ops/
     python firmware_models/engine/build.py engine.wasm add conv_2d with only these
     python firmware_models/engine/build.py --native engine_native  for this machine, sanitized
+    python firmware_models/engine/build.py --native probe probe    the same, around native/probe.c
 
 Each ``ops/<name>.c`` is one op; the registry, ``ops.def``, is generated from the list of names.
 The compiler is clang from PyPI ``ziglang``. The same sources and the same ziglang give the same
@@ -160,8 +161,8 @@ def build_engine(
     output.write_bytes(_wasm_rewrite.rewrite(linked, memory=memory, segments=segments))
 
 
-def build_native(output: Path, compiler: str = "cc") -> None:
-    """Compile the engine for this machine with ASan and UBSan, around native/engine_native.c.
+def build_native(output: Path, program: str = "engine_native", compiler: str = "cc") -> None:
+    """Compile the engine for this machine with ASan and UBSan, around native/<program>.c.
 
     Raises:
         RuntimeError: The compiler failed; the text is its message.
@@ -176,13 +177,13 @@ def build_native(output: Path, compiler: str = "cc") -> None:
             *(compiler, "-std=c11", "-D_DEFAULT_SOURCE", "-O2", "-g", *SEMANTICS, *WARNINGS),
             *("-fsanitize=address,undefined,float-cast-overflow", "-fno-sanitize-recover=all"),
             *(f"-I{folder}", f"-I{ROOT / 'abi'}", f"-I{ENGINE}"),
-            *(str(path) for path in [*files, ENGINE / "native" / "engine_native.c"]),
+            *(str(path) for path in [*files, ENGINE / "native" / f"{program}.c"]),
             *("-o", str(output), "-lm"),
         )
 
 
 if __name__ == "__main__":
     if sys.argv[1] == "--native":
-        build_native(Path(sys.argv[2]))
+        build_native(Path(sys.argv[2]), *sys.argv[3:])
         sys.exit()
     build_engine(Path(sys.argv[1]), sys.argv[2:] or None)

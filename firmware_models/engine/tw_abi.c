@@ -21,8 +21,8 @@ static uint64_t memory_bytes(void) {
   return (uint64_t)__builtin_wasm_memory_size(0) << block()->page_log2;
 }
 
-static bool in_heap(uint32_t address, uint32_t bytes) {
-  return address >= block()->heap_base && (uint64_t)address + bytes <= memory_bytes();
+static bool in_heap(uint32_t address, uint64_t bytes) {
+  return address >= block()->heap_base && address + bytes <= memory_bytes();
 }
 
 /* A model lies in the heap, or in a window that the firmware opened to its flash. */
@@ -158,7 +158,8 @@ __attribute__((export_name("tflm_wasm_init"))) int32_t tflm_wasm_init(int32_t mo
   }
   tw_status status = tw_engine_init(&engine, (const uint8_t *)(uintptr_t)model,
                                     (uint32_t)model_size, (uint8_t *)(uintptr_t)arena,
-                                    (uint32_t)scratch_size);
+                                    (uint32_t)scratch_size,
+                                    (b->features & TW_FEATURE_EXTENDED) != 0);
   b->arena_needed = engine.arena_needed;
   if (status != TW_OK) return finish(status);
   b->model_ptr = model;
@@ -168,7 +169,7 @@ __attribute__((export_name("tflm_wasm_init"))) int32_t tflm_wasm_init(int32_t mo
 }
 
 /* Read packed inputs from where the host has them. */
-static void gather_inputs(uint32_t from) {
+TW_NOINLINE static void gather_inputs(uint32_t from) {
   for (uint32_t i = 0; i < engine.subgraphs[0].input_count; i++) {
     const tw_tensor *t = tw_engine_input(&engine, i);
     memmove(t->data, (const void *)(uintptr_t)from, t->bytes);
@@ -176,7 +177,7 @@ static void gather_inputs(uint32_t from) {
   }
 }
 
-static void scatter_outputs(uint32_t to) {
+TW_NOINLINE static void scatter_outputs(uint32_t to) {
   for (uint32_t i = 0; i < engine.subgraphs[0].output_count; i++) {
     const tw_tensor *t = tw_engine_output(&engine, i);
     memmove((void *)(uintptr_t)to, t->data, t->bytes);
@@ -185,33 +186,41 @@ static void scatter_outputs(uint32_t to) {
 }
 
 /* A host's own buffer: in the heap, and clear of the model and the arena. */
-static bool is_free(uint32_t address, uint32_t bytes) {
+TW_NOINLINE static bool is_free(uint32_t address, uint64_t bytes) {
   const tw_control_block *b = block();
-  uint64_t end = (uint64_t)address + bytes;
+  uint64_t end = address + bytes;
   bool clear_of_model = end <= b->model_ptr || address >= (uint64_t)b->model_ptr + b->model_size;
   bool clear_of_arena = end <= b->arena_ptr || address >= (uint64_t)b->arena_ptr + b->scratch_size;
   return in_heap(address, bytes) && clear_of_model && clear_of_arena;
+}
+
+/* What every run checks: a model, and the sizes that the host thinks it has. */
+TW_NOINLINE static tw_status check_run(void) {
+  tw_control_block *b = block();
+  engine.node = -1;
+  b->output_size = 0;
+  if (!loaded) return tw_fail_model(&engine, TW_E_STATE, "no model is initialised");
+  if ((uint32_t)b->input_size != input_bytes) {
+    return tw_fail_model(&engine, TW_E_INPUT_SIZE, "input_size is %d, the model takes %u",
+                         (int)b->input_size, (unsigned)input_bytes);
+  }
+  if (b->output_cap < 0 || (uint32_t)b->output_cap < output_bytes) {
+    b->output_size = (int32_t)output_bytes;
+    return tw_fail_model(&engine, TW_E_OUTPUT_CAP, "output_cap is smaller than the outputs");
+  }
+  return TW_OK;
 }
 
 __attribute__((export_name("wasm_invoke"))) int32_t wasm_invoke(void) {
   tw_control_block *b = block();
   uint32_t first = b->op_first, end = b->op_end;
   bool whole = first == 0 && end == 0;
-  b->output_size = 0;
   if (!whole) b->op_code = -1;
-  if (!loaded) return fail(TW_E_STATE, "no model is initialised");
-  if ((uint32_t)b->input_size != input_bytes) {
-    engine.node = -1;
-    return finish(tw_fail_model(&engine, TW_E_INPUT_SIZE, "input_size is %d, the model takes %u",
-                                (int)b->input_size, (unsigned)input_bytes));
-  }
+  tw_status checked = check_run();
+  if (checked != TW_OK) return finish(checked);
   uint32_t input = (uint32_t)b->input_ptr, output = (uint32_t)b->output_ptr;
   if (input != own_input && !is_free(input, input_bytes)) {
     return fail(TW_E_POINTER, "input_ptr does not lead to free memory in the heap");
-  }
-  if (b->output_cap < 0 || (uint32_t)b->output_cap < output_bytes) {
-    b->output_size = (int32_t)output_bytes;
-    return fail(TW_E_OUTPUT_CAP, "output_cap is smaller than the outputs");
   }
   if (output != own_output && !is_free(output, output_bytes)) {
     return fail(TW_E_POINTER, "output_ptr does not lead to free memory in the heap");
@@ -221,12 +230,41 @@ __attribute__((export_name("wasm_invoke"))) int32_t wasm_invoke(void) {
   if (input != own_input && first == 0) gather_inputs(input);
   tw_status status = tw_engine_invoke_ops(&engine, first, end);
   if (status != TW_OK) return finish(status);
-  if (!whole && end > first) b->op_code = g->nodes[end - 1].op->code;
+  if (!whole && engine.last_op != NULL) b->op_code = engine.last_op->code;
   if (end < g->node_count) return finish(TW_OK);
   if (output != own_output) scatter_outputs(output);
   b->output_size = (int32_t)output_bytes;
   return finish(TW_OK);
 }
+
+#ifndef TW_WITHOUT_MANY /* firmware gets one frame at a time */
+__attribute__((export_name("tflm_wasm_invoke_many"))) int32_t
+tflm_wasm_invoke_many(int32_t inputs, int32_t outputs, int32_t count) {
+  tw_control_block *b = block();
+  uint32_t from = (uint32_t)inputs, to = (uint32_t)outputs, frames = (uint32_t)count;
+  b->frames_done = 0;
+  tw_status status = check_run();
+  if (status != TW_OK) return finish(status);
+  if (b->op_first != 0 || b->op_end != 0) {
+    return fail(TW_E_STATE, "op_first and op_end are for one frame, not for many");
+  }
+  uint64_t bytes_in = (uint64_t)frames * input_bytes, bytes_out = (uint64_t)frames * output_bytes;
+  bool apart = from + bytes_in <= to || to + bytes_out <= from;
+  if (!apart || !is_free(from, bytes_in) || !is_free(to, bytes_out)) {
+    return fail(TW_E_POINTER, "the frames do not lie in free memory of the heap, apart");
+  }
+  for (; b->frames_done < frames; b->frames_done++) {
+    gather_inputs(from);
+    status = tw_engine_invoke_ops(&engine, 0, engine.subgraphs[0].node_count);
+    if (status != TW_OK) return finish(status);
+    scatter_outputs(to);
+    from += input_bytes;
+    to += output_bytes;
+  }
+  b->output_size = (int32_t)output_bytes;
+  return finish(TW_OK);
+}
+#endif
 
 __attribute__((export_name("tflm_wasm_reset"))) int32_t tflm_wasm_reset(void) {
   if (!loaded) return fail(TW_E_STATE, "no model is initialised");

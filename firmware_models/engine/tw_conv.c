@@ -2,17 +2,18 @@
 
 /* ---- windows ---- */
 
-static tw_status prepare_axis(tw_engine *e, int32_t padding, int32_t in, int32_t out, int32_t taps,
-                              int32_t stride, int32_t dilation, uint16_t *pad) {
+static tw_status prepare_axis(tw_engine *e, const tw_window_options *o, int32_t in, int32_t out,
+                              int32_t taps, int32_t stride, int32_t dilation, uint16_t *pad) {
   TW_VERIFY(e, taps > 0 && stride > 0 && dilation > 0 && stride <= TW_WINDOW_MAX, TW_E_PARAM,
             "window of %d, stride %d, dilation %d", (int)taps, (int)stride, (int)dilation);
   int64_t span = (int64_t)(taps - 1) * dilation + 1;
   TW_VERIFY(e, span <= TW_WINDOW_MAX && in <= INT32_MAX - TW_WINDOW_MAX, TW_E_PARAM,
             "window of %d, dilation %d", (int)taps, (int)dilation);
-  int64_t expected = padding == TW_PADDING_SAME ? ((int64_t)in + stride - 1) / stride
-                                                : (in - span + stride) / stride;
-  TW_VERIFY(e, out == expected, TW_E_SHAPE, "%d to %d, not %d", (int)in, (int)out, (int)expected);
-  int64_t missing = (int64_t)(out - 1) * stride + span - in;
+  int64_t expected = o->padding == TW_PADDING_SAME ? ((int64_t)in + stride - 1) / stride
+                                                   : (in - span + stride) / stride;
+  TW_VERIFY(e, out == expected || o->to_any_size, TW_E_SHAPE, "%d to %d, not %d", (int)in, (int)out,
+            (int)expected);
+  int64_t missing = (expected - 1) * stride + span - in;
   *pad = (uint16_t)(missing > 0 ? missing / 2 : 0);
   return TW_OK;
 }
@@ -25,10 +26,10 @@ tw_status tw_window_prepare(tw_engine *e, const tw_window_options *o, const tw_t
             (int)input->dims[0], (int)output->dims[0]);
   TW_VERIFY(e, o->padding == TW_PADDING_SAME || o->padding == TW_PADDING_VALID, TW_E_PARAM,
             "padding %d", (int)o->padding);
-  TW_TRY(prepare_axis(e, o->padding, input->dims[1], output->dims[1], o->height, o->stride_h,
-                      o->dilation_h, &window->pad_h));
-  TW_TRY(prepare_axis(e, o->padding, input->dims[2], output->dims[2], o->width, o->stride_w,
-                      o->dilation_w, &window->pad_w));
+  TW_TRY(prepare_axis(e, o, input->dims[1], output->dims[1], o->height, o->stride_h, o->dilation_h,
+                      &window->pad_h));
+  TW_TRY(prepare_axis(e, o, input->dims[2], output->dims[2], o->width, o->stride_w, o->dilation_w,
+                      &window->pad_w));
   window->height = (uint16_t)o->height;
   window->width = (uint16_t)o->width;
   window->stride_h = (uint16_t)o->stride_h;
@@ -47,14 +48,14 @@ static void clip(int32_t origin, int32_t taps, int32_t dilation, int32_t size, i
   *count = tw_max(tw_min(to, taps) - from, 0);
 }
 
-void tw_window_slide(const tw_engine *e, const tw_node *node, const tw_window *window,
-                     void (*each)(const tw_pixel *p)) {
+TW_NOINLINE static void slide(const tw_engine *e, const tw_node *node, const tw_window *window,
+                              const tw_tensor *filter, void (*each)(const tw_pixel *p)) {
   const tw_window w = *window;
   const tw_tensor *input = tw_input(e, node, 0);
   tw_tensor *output = tw_output(e, node, 0);
   const int32_t height = input->dims[1], width = input->dims[2], depth = input->dims[3];
-  tw_pixel p = {.input = input, .filter = tw_input(e, node, 1), .bias = tw_input(e, node, 2),
-                .output = output, .data = node->data};
+  tw_pixel p = {.input = input, .filter = filter, .bias = tw_input(e, node, 2), .output = output,
+                .data = node->data};
   p.row_step = w.dilation_h * width * depth;
   p.column_step = w.dilation_w * depth;
   p.tap_row_step = w.width;
@@ -76,6 +77,32 @@ void tw_window_slide(const tw_engine *e, const tw_node *node, const tw_window *w
   }
 }
 
+void tw_window_slide(const tw_engine *e, const tw_node *node, const tw_window *window,
+                     void (*each)(const tw_pixel *p)) {
+  slide(e, node, window, tw_input(e, node, 1), each);
+}
+
+/* ---- int4 filters ---- */
+
+TW_SMALL void tw_unpack_i4(const void *packed, uint32_t first, uint32_t count, int8_t *out) {
+  for (uint32_t i = first; i < first + count; i++) {
+    uint32_t byte = ((const uint8_t *)packed)[i / 2];
+    *out++ = (int8_t)((int8_t)(i % 2 == 0 ? byte << 4 : byte & 0xF0) >> 4);
+  }
+}
+
+tw_status tw_request_unpacked(tw_engine *e, const tw_tensor *filter, void **where) {
+  return filter->type == TW_INT4 ? tw_request_scratch(e, tw_elements(filter), where) : TW_OK;
+}
+
+TW_SMALL void tw_window_slide_i4(const tw_engine *e, const tw_node *node, const tw_window *window,
+                                 void *unpacked, void (*each)(const tw_pixel *p)) {
+  tw_tensor filter = *tw_input(e, node, 1);
+  tw_unpack_i4(filter.data, 0, tw_elements(&filter), unpacked);
+  filter.data = unpacked;
+  slide(e, node, window, &filter, each);
+}
+
 /* ---- accumulators to outputs ---- */
 
 tw_status tw_fused_activation(tw_engine *e, tw_fb_table options, uint32_t id, int32_t *activation) {
@@ -92,7 +119,11 @@ tw_status tw_conv_types(tw_engine *e, const tw_node *node, int32_t channels) {
   if (type != TW_FLOAT32 && type != TW_INT8 && type != TW_INT16) {
     return tw_fail_type(e, "input 0", input);
   }
-  if (filter->type != (type == TW_FLOAT32 ? TW_FLOAT32 : TW_INT8)) {
+  bool hybrid = type == TW_FLOAT32 && filter->type == TW_INT8;
+  TW_VERIFY(e, !hybrid || e->beyond, TW_E_TYPE,
+            "TFLM lacks INT8 weights for FLOAT32; the extended profile has them");
+  if (!hybrid && filter->type != (type == TW_FLOAT32 ? TW_FLOAT32 : TW_INT8) &&
+      !(type == TW_INT8 && filter->type == TW_INT4)) {
     return tw_fail_type(e, "input 1", filter);
   }
   if (output->type != type) return tw_fail_type(e, "output 0", output);

@@ -21,6 +21,7 @@ typedef struct {
 typedef struct {
   int32_t padding; /* tw_padding */
   int32_t height, width, stride_h, stride_w, dilation_h, dilation_w;
+  bool to_any_size; /* the output may be of another size than a convolution gives */
 } tw_window_options;
 
 /* Check that a window sliding over `input` makes an output of the height, width and batches of
@@ -45,6 +46,19 @@ typedef struct {
 /* Call `each` for every pixel of the output. */
 void tw_window_slide(const tw_engine *e, const tw_node *node, const tw_window *window,
                      void (*each)(const tw_pixel *p));
+
+/* ---- int4 filters: two elements a byte, the first one low ---- */
+
+/* Write `count` elements from number `first` on as int8. */
+void tw_unpack_i4(const void *packed, uint32_t first, uint32_t count, int8_t *out);
+
+/* Ask for a scratch buffer for the unpacked filter when that is int4; *where as in
+ * tw_request_scratch. */
+tw_status tw_request_unpacked(tw_engine *e, const tw_tensor *filter, void **where);
+
+/* The same as tw_window_slide, with the filter unpacked to that buffer. */
+void tw_window_slide_i4(const tw_engine *e, const tw_node *node, const tw_window *window,
+                        void *unpacked, void (*each)(const tw_pixel *p));
 
 /* ---- accumulators to outputs ---- */
 

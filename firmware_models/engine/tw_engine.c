@@ -2,21 +2,6 @@
 
 #include "tw_internal.h"
 
-enum { OP_IF = 118, OP_WHILE = 119, OP_CALL_ONCE = 129 };
-
-uint32_t tw_callees(tw_engine *e, const tw_node *node, int32_t callees[2]) {
-  uint8_t code = node->op->code;
-  uint8_t expected = code == OP_CALL_ONCE ? TW_OPTIONS_CALL_ONCE
-                     : code == OP_IF      ? TW_OPTIONS_IF
-                                          : TW_OPTIONS_WHILE;
-  tw_fb_table options;
-  if (code != OP_CALL_ONCE && code != OP_IF && code != OP_WHILE) return 0;
-  if (tw_options(e, node, expected, &options) != TW_OK) return 0;
-  callees[0] = tw_fb_i32(&e->fb, options, 0, 0);
-  callees[1] = tw_fb_i32(&e->fb, options, 1, 0);
-  return code == OP_CALL_ONCE ? 1 : 2;
-}
-
 /* ---- what kernels ask (tw_kernel.h) ---- */
 
 static tw_tensor *tensor_at(const tw_engine *e, const int32_t *indices, uint32_t count,
@@ -144,7 +129,9 @@ static tw_status prepare_all(tw_engine *e) {
     for (uint32_t i = 0; i < e->subgraphs[g].node_count; i++) {
       e->subgraph = (int32_t)g;
       e->node = (int32_t)i;
-      TW_TRY(prepare_node(e, &e->subgraphs[g].nodes[i]));
+      tw_node *node = &e->subgraphs[g].nodes[i];
+      TW_TRY(prepare_node(e, node));
+      if (node->op->reset != NULL) e->stateful = true;
     }
   }
   e->subgraph = 0;
@@ -173,8 +160,9 @@ static tw_status fail_arena(tw_engine *e) {
 }
 
 tw_status tw_engine_init(tw_engine *e, const uint8_t *model, uint32_t model_bytes, uint8_t *arena,
-                         uint32_t arena_bytes) {
+                         uint32_t arena_bytes, bool beyond) {
   memset(e, 0, sizeof *e);
+  e->beyond = beyond;
   e->fb = (tw_fb){model, model_bytes, false};
   e->arena = arena;
   e->arena_bytes = arena_bytes & ~(uint32_t)(TW_ALIGN - 1);
@@ -191,13 +179,24 @@ static tw_status check_range(tw_engine *e, uint32_t first, uint32_t end) {
   uint32_t next = e->next_node, count = e->subgraphs[0].node_count;
   e->next_node = 0;
   e->node = -1;
+  if (first == 0) e->rounds = 0;
   if (first <= end && end <= count && (first == 0 || first == next)) return TW_OK;
   return tw_fail_model(e, TW_E_STATE, "operators %u to %u of %u, the next one is %u",
                        (unsigned)first, (unsigned)end, (unsigned)count, (unsigned)next);
 }
 
+static tw_status done(tw_engine *e, uint32_t end) {
+  e->subgraph = 0;
+  e->node = -1;
+  e->next_node = end;
+  return TW_OK;
+}
+
 tw_status tw_engine_invoke_ops(tw_engine *e, uint32_t first, uint32_t end) {
+  e->last_op = NULL;
   TW_TRY(check_range(e, first, end));
+  e->stopped = e->stopped && first > 0;
+  if (e->stopped) return done(e, end);
   struct { uint16_t subgraph, node; uint32_t phase; } frames[TW_MAX_DEPTH + 1] = {{0, 0, 0}};
   frames[0].node = (uint16_t)first;
   uint32_t depth = 0;
@@ -213,8 +212,13 @@ tw_status tw_engine_invoke_ops(tw_engine *e, uint32_t first, uint32_t end) {
     e->subgraph = frames[depth].subgraph;
     e->node = frames[depth].node;
     e->phase = frames[depth].phase;
+    if (depth == 0) e->last_op = node->op;
     int status = node->op->eval(e, node);
     if (status < 0) return (tw_status)status;
+    if (status == TW_STOP) {
+      e->stopped = true;
+      break;
+    }
     if (status == TW_CALL) { /* mark_lifetimes has bounded the depth */
       depth++;
       frames[depth].subgraph = (uint16_t)e->callee;
@@ -225,19 +229,33 @@ tw_status tw_engine_invoke_ops(tw_engine *e, uint32_t first, uint32_t end) {
     frames[depth].node++;
     frames[depth].phase = 0;
   }
-  e->subgraph = 0;
-  e->node = -1;
-  e->next_node = end;
-  return TW_OK;
+  return done(e, end);
+}
+
+/* Outputs that outlive invokes start as zeros; a variable among them is reset after that. */
+static void clear_outputs(tw_engine *e) {
+  const tw_subgraph *g = &e->subgraphs[0];
+  for (uint32_t i = 0; i < g->output_count; i++) {
+    const tw_tensor *t = &g->tensors[g->outputs[i]];
+    if (!tw_is_const(t)) memset(t->data, 0, t->bytes);
+  }
+}
+
+static void reset_nodes(tw_engine *e, tw_subgraph *g) {
+  for (uint32_t i = 0; i < g->node_count; i++) {
+    if (g->nodes[i].op->reset != NULL) g->nodes[i].op->reset(e, &g->nodes[i]);
+  }
 }
 
 tw_status tw_engine_reset(tw_engine *e) {
   e->next_node = 0;
+  if (e->may_stop) clear_outputs(e);
   for (uint32_t g = 0; g < e->subgraph_count; g++) {
+    e->subgraph = (int32_t)g;
+    reset_nodes(e, &e->subgraphs[g]);
     for (uint32_t i = 0; i < e->subgraphs[g].tensor_count; i++) {
       tw_tensor *t = &e->subgraphs[g].tensors[i];
       if ((t->flags & TW_TENSOR_VARIABLE) == 0 || t->bytes == 0) continue;
-      e->subgraph = (int32_t)g;
       int32_t fill = t->type == TW_INT8 ? tw_quant_zero_point(tw_quant_of(e, (int32_t)i), 0) : 0;
       memset(t->data, fill, t->bytes);
     }

@@ -4,7 +4,9 @@
  * its state. The engine trusts nothing in the model, and everything its caller says about memory.
  *
  *   tw_engine e;
- *   if (tw_engine_init(&e, model, model_bytes, arena, arena_bytes) != TW_OK) puts(e.error_text);
+ *   if (tw_engine_init(&e, model, model_bytes, arena, arena_bytes, false) != TW_OK) {
+ *     puts(e.error_text);
+ *   }
  *   memcpy(tw_engine_input(&e, 0)->data, ...);
  *   tw_engine_invoke(&e);
  */
@@ -20,10 +22,12 @@
 enum {
   TW_ALIGN = 16,          /* bytes; of every buffer in the arena */
   TW_MAX_DEPTH = 4,       /* subgraphs called from subgraphs */
+  TW_MAX_ROUNDS = 1 << 20, /* of all loops together, in one run of the model */
   TW_ERROR_BYTES = 192,
 };
 
-enum { TW_TENSOR_CONST = 1, TW_TENSOR_VARIABLE = 2 };
+/* UNSIZED, only while loading: a dimension is -1, and no RESHAPE has said yet what it is. */
+enum { TW_TENSOR_CONST = 1, TW_TENSOR_VARIABLE = 2, TW_TENSOR_UNSIZED = 4 };
 
 /* One tensor. Shape and type never change after loading. */
 typedef struct {
@@ -77,6 +81,9 @@ typedef struct {
   uint32_t arena_used;      /* after init: bytes in use */
   uint32_t arena_needed;    /* after init: smallest arena that works, also after TW_E_ARENA */
   bool stateful;
+  bool may_stop;            /* an operator may end an invoke early; the outputs outlive invokes */
+  bool stopped;             /* the last invoke ended so: its later steps run nothing */
+  bool beyond;              /* what TFLM lacks is allowed: the extended profile */
 
   /* Allocation during init: temporaries grow from the head, what persists grows from the tail. */
   uint32_t head, tail;      /* bytes in use at either end */
@@ -90,6 +97,8 @@ typedef struct {
   tw_variable *variables;   /* room for one a VAR_HANDLE, variable_count of them in use */
   uint16_t subgraph_count, variable_count;
   uint32_t next_node;       /* of the main subgraph: where the last invoke ended, 0 after a failure */
+  const tw_op *last_op;     /* of the main subgraph, run by the last invoke; NULL = none */
+  uint32_t rounds;          /* of loops since operator 0 of the main subgraph */
 
   /* The node at work, for error texts; node -1 outside of any. */
   int32_t subgraph, node;
@@ -100,20 +109,21 @@ typedef struct {
   char error_text[TW_ERROR_BYTES];
 } tw_engine;
 
-/* Load, check, prepare and plan. `model` and `arena` are 16-byte aligned and outlive the engine. */
+/* Load, check, prepare and plan. `model` and `arena` are 16-byte aligned and outlive the engine.
+ * `beyond`: also models that TFLM refuses because it lacks an operator or a pair of types. */
 tw_status tw_engine_init(tw_engine *e, const uint8_t *model, uint32_t model_bytes, uint8_t *arena,
-                         uint32_t arena_bytes);
+                         uint32_t arena_bytes, bool beyond);
 
 /* Run the operators [first, end) of the main subgraph; `first` is 0 or where the last call ended. */
 tw_status tw_engine_invoke_ops(tw_engine *e, uint32_t first, uint32_t end);
 
-/* Run the main subgraph once. */
+/* Run the main subgraph once. An operator that stops it leaves the outputs as they were. */
 static inline tw_status tw_engine_invoke(tw_engine *e) {
   return tw_engine_invoke_ops(e, 0, e->subgraphs[0].node_count);
 }
 
-/* Variable tensors and resource variables return to their zero points, as TFLM's Reset does;
- * a CALL_ONCE that has run stays run. */
+/* Variable tensors and resource variables return to their zero points and operators to their first
+ * state, as TFLM's Reset does; a CALL_ONCE that has run stays run. */
 tw_status tw_engine_reset(tw_engine *e);
 
 static inline const tw_tensor *tw_engine_input(const tw_engine *e, uint32_t i) {

@@ -2,13 +2,11 @@
 
 #include <float.h>
 
-#include "tw_affine.h"
 #include "tw_move.h"
 #include "tw_reduce.h"
 
 typedef struct {
-  uint8_t axes;
-  bool largest;
+  bool largest, keep;
 } extreme;
 
 static const uint32_t TYPES = TW_TYPE(TW_FLOAT32) | TW_TYPE(TW_INT8);
@@ -20,17 +18,15 @@ static extreme *start(tw_engine *e, tw_node *node, bool largest) {
 }
 
 tw_status tw_reduce_extreme_prepare(tw_engine *e, tw_node *node, bool largest) {
-  uint32_t count;
   extreme *x = start(e, node, largest);
   if (x == NULL) return TW_E_ARENA;
-  TW_TRY(tw_reduce_prepare(e, node, &x->axes, &count));
+  TW_TRY(tw_reduce_prepare(e, node, &x->keep));
   TW_TRY(tw_expect_moved(e, tw_input(e, node, 0), tw_output(e, node, 0), TYPES));
   if (tw_input(e, node, 0)->type == TW_FLOAT32) return TW_OK;
-  tw_affine in, out;
-  TW_TRY(tw_input_affine(e, node, 0, &in));
-  TW_TRY(tw_output_affine(e, node, 0, &out));
-  TW_VERIFY(e, in.scale == out.scale && in.zero_point == out.zero_point, TW_E_PARAM,
-            "scales or zero points differ");
+  tw_quant in = tw_quant_of(e, node->inputs[0]), out = tw_quant_of(e, node->outputs[0]);
+  TW_VERIFY(e, tw_quant_scale(in, 0) == tw_quant_scale(out, 0) &&
+                   tw_quant_zero_point(in, 0) == tw_quant_zero_point(out, 0),
+            TW_E_PARAM, "scales or zero points differ");
   return TW_OK;
 }
 
@@ -61,36 +57,37 @@ TW_SMALL static void one_i8(const void *params, const tw_tensor *input, int32_t 
   *(int8_t *)output = best;
 }
 
-static int run(const tw_engine *e, const tw_node *node, tw_reduce_fn f32, tw_reduce_fn i8) {
+/* Over the first `given` axes. */
+static int run(tw_engine *e, const tw_node *node, uint32_t given, tw_reduce_fn f32,
+               tw_reduce_fn i8) {
+  const extreme *x = node->data;
   bool real = tw_input(e, node, 0)->type == TW_FLOAT32;
-  return tw_reduce_run(e, node, ((const extreme *)node->data)->axes, real ? f32 : i8);
+  tw_reduction r;
+  TW_TRY(tw_reduce_axes(e, node, x->keep, given, &r));
+  return tw_reduce_run(e, node, r.axes, real ? f32 : i8, x);
 }
 
-int tw_reduce_extreme_eval(tw_engine *e, tw_node *node) { return run(e, node, one_f32, one_i8); }
+int tw_reduce_extreme_eval(tw_engine *e, tw_node *node) {
+  return run(e, node, tw_elements(tw_input(e, node, 1)), one_f32, one_i8);
+}
 
 /* ---- places ---- */
 
 tw_status tw_arg_extreme_prepare(tw_engine *e, tw_node *node, bool largest) {
   tw_fb_table options;
-  const int32_t *given;
+  tw_reduction r;
   TW_TRY(tw_expect(e, node, 2, 2, 1));
   TW_TRY(tw_options(e, node, largest ? TW_OPTIONS_ARG_MAX : TW_OPTIONS_ARG_MIN, &options));
-  const tw_tensor *input = tw_input(e, node, 0), *output = tw_output(e, node, 0);
+  const tw_tensor *input = tw_input(e, node, 0), *axis = tw_input(e, node, 1);
   TW_TRY(tw_expect_type(e, "input 0", input, TYPES));
-  TW_TRY(tw_expect_type(e, "output 0", output, TW_TYPE(TW_INT32)));
-  TW_TRY(tw_const_i32(e, node, 1, 1, &given));
-  int32_t axis = *given;
-  TW_TRY(tw_expect_axis(e, &axis, input->rank));
-  TW_VERIFY(e, output->rank == input->rank - 1 && input->bytes > 0, TW_E_SHAPE,
-            "%u to %u dimensions", input->rank, output->rank);
-  for (int32_t i = 0; i < output->rank; i++) {
-    TW_VERIFY(e, output->dims[i] == input->dims[i < axis ? i : i + 1], TW_E_SHAPE,
-              "output dimension %d", (int)i);
-  }
+  TW_TRY(tw_expect_type(e, "input 1", axis, TW_TYPE(TW_INT32)));
+  TW_TRY(tw_expect_type(e, "output 0", tw_output(e, node, 0), TW_TYPE(TW_INT32)));
+  TW_VERIFY(e, input->rank > 0 && input->bytes > 0 && axis->bytes > 0, TW_E_SHAPE,
+            "a scalar, or empty");
   extreme *x = start(e, node, largest);
   if (x == NULL) return TW_E_ARENA;
-  x->axes = (uint8_t)(1u << axis);
-  return TW_OK;
+  x->keep = false;
+  return tw_reduce_computed(e, node) ? TW_OK : tw_reduce_axes(e, node, false, 1, &r);
 }
 
 /* The first of equals; one axis is one row of the walk. */
@@ -118,4 +115,6 @@ TW_SMALL static void place_i8(const void *params, const tw_tensor *input, int32_
   *(int32_t *)output = best;
 }
 
-int tw_arg_extreme_eval(tw_engine *e, tw_node *node) { return run(e, node, place_f32, place_i8); }
+int tw_arg_extreme_eval(tw_engine *e, tw_node *node) {
+  return run(e, node, 1, place_f32, place_i8);
+}

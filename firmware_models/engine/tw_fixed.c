@@ -89,3 +89,23 @@ void tw_fixed_inverse_sqrt(int32_t input, int32_t *multiplier, int32_t *shift) {
   *multiplier = right < 0 ? (int32_t)((uint32_t)x << -right) : x;
   *shift = right < 0 ? 0 : -right;
 }
+
+/* x = 2^e r with r from sqrt(1/2) to 1; ln r by a Pade approximant about 2^(-1/4). */
+int32_t tw_fixed_log(int32_t x, int32_t integer_bits) {
+  const int32_t ln_2 = 1488522236, sqrt_half = 1518500250, fourth_root_half = 1805811301;
+  const int32_t quarter = 1 << 23; /* with 6 integer bits, as exponents here */
+  /* Of x and x sqrt(1/2), the one that is nearer below a power of two gives e - 1/4. */
+  int32_t zeros = __builtin_clz((uint32_t)x);
+  int32_t zeros_b = __builtin_clz((uint32_t)multiply(x, sqrt_half)) - 1;
+  int32_t r = shift_left(multiply(shift_left(x, zeros - 1), sqrt_half), 1);
+  r = tw_min(r, shift_left(x, zeros_b));
+  int32_t exponent = tw_max((integer_bits - zeros) * (1 << 25) + quarter,
+                            (integer_bits - zeros_b) * (1 << 25) - quarter);
+  int32_t p = (int32_t)(((int64_t)r + fourth_root_half + 1) / 2);
+  int32_t q = 2 * (r - fourth_root_half), q2 = multiply(q, q);
+  int32_t numerator = multiply(q, r) + multiply(multiply(q, q2), 117049297);
+  int32_t denominator = multiply(p, 1057819769 + q + multiply(127690142, q2)) + /* minus 1 */
+                        multiply(638450708, q);
+  int32_t ln_r = multiply(tw_rounding_shift_right(numerator, 6), one_over_one_plus(denominator));
+  return shift_left(multiply(exponent, ln_2) + ln_r, 1);
+}

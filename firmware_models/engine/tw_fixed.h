@@ -16,6 +16,9 @@ int32_t tw_fixed_logistic(int32_t x, int32_t integer_bits);
 /* tanh x for x with 0 to 4 integer bits; the result has none. */
 int32_t tw_fixed_tanh(int32_t x, int32_t integer_bits);
 
+/* ln x for x >= 1 with 1 to 31 `integer_bits`; the result has 5. */
+int32_t tw_fixed_log(int32_t x, int32_t integer_bits);
+
 /* The reciprocal of x > 0, which has `integer_bits`: result * 2^-bits_over_unit, with no integer
  * bits in the result. */
 int32_t tw_fixed_reciprocal(int32_t x, int32_t integer_bits, int32_t *bits_over_unit);

@@ -16,9 +16,6 @@ tw_status tw_load(tw_engine *e);
 /* tw_plan.c: give every tensor and scratch that lives in the arena its place. */
 tw_status tw_plan(tw_engine *e);
 
-/* The subgraphs that a node may call (CALL_ONCE, IF, WHILE): writes up to 2, returns how many. */
-uint32_t tw_callees(tw_engine *e, const tw_node *node, int32_t callees[2]);
-
 /* tw_memory.c: temporary memory at the arena's head, valid until planning ends. */
 void *tw_alloc_temporary(tw_engine *e, uint32_t bytes);
 uint32_t tw_align_up(uint32_t bytes, uint32_t alignment);

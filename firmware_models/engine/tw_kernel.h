@@ -22,14 +22,19 @@
 
 enum { TW_OP_CUSTOM = 32 };
 
-/* Returned by eval to have subgraph e->callee run; eval is then called again, e->phase one higher. */
-enum { TW_CALL = 1 };
+/* Returned by eval. TW_CALL: have subgraph e->callee run; eval is then called again, e->phase one
+ * higher. TW_STOP: end the whole invoke here, after tw_may_stop in prepare. */
+enum { TW_CALL = 1, TW_STOP = 2 };
 
 struct tw_op {
   uint8_t code;       /* BuiltinOperator; TW_OP_CUSTOM for an op that has a name instead */
   const char *custom; /* that name; NULL for a builtin */
   tw_status (*prepare)(tw_engine *e, tw_node *node);
-  int (*eval)(tw_engine *e, tw_node *node); /* a tw_status, or TW_CALL */
+  int (*eval)(tw_engine *e, tw_node *node); /* a tw_status, TW_CALL or TW_STOP */
+  /* Put the node's own state, in tw_alloc'ed memory, into its first state; NULL = it has none.
+   * Called after the arena was planned and at each reset. An op with one makes a model stateful. */
+  void (*reset)(tw_engine *e, tw_node *node);
+  bool beyond;        /* TFLM lacks it: only where e->beyond allows */
 };
 
 /* Record an error about the node at work and return `status`. Formats: %s %d %u %c %%. */
@@ -110,5 +115,9 @@ void *tw_alloc(tw_engine *e, uint32_t bytes);
 /* Ask for a 16-byte aligned buffer that is valid while this node's eval runs. *where must be in
  * tw_alloc'ed memory; it is filled in when the arena is planned. */
 tw_status tw_request_scratch(tw_engine *e, uint32_t bytes, void **where);
+
+/* Say that eval may answer TW_STOP. The model's outputs then keep their bytes from the last invoke
+ * that ran to the end, so they have memory of their own. */
+static inline void tw_may_stop(tw_engine *e) { e->may_stop = true; }
 
 #endif

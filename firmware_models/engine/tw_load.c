@@ -8,10 +8,14 @@ static const tw_op *const registry[] = {
 #undef TW_OP
 };
 
-enum { OP_VAR_HANDLE = 142 };
+enum { OP_RESHAPE = 22, OP_VAR_HANDLE = 142 };
 
 static tw_status malformed(tw_engine *e) {
   return tw_fail_model(e, TW_E_MODEL, "malformed flatbuffer: an offset or size is out of bounds");
+}
+
+static tw_status dynamic(tw_engine *e, uint32_t tensor) {
+  return tw_fail_model(e, TW_E_SHAPE, "tensor %u has a dynamic shape", tensor);
 }
 
 uint32_t tw_type_bytes(uint8_t type) {
@@ -80,9 +84,11 @@ static tw_status load_tensor(tw_engine *e, tw_fb_table table, tw_fb_vector buffe
   t->flags = tw_fb_u8(fb, table, TENSOR_IS_VARIABLE, 0) ? TW_TENSOR_VARIABLE : 0;
   uint64_t elements = 1;
   for (uint32_t i = 0; i < t->rank; i++) {
-    if (t->dims[i] < 0) {
-      return tw_fail_model(e, TW_E_SHAPE, "tensor %u has a dynamic shape", index);
+    if (t->dims[i] == -1 && (t->flags & TW_TENSOR_UNSIZED) == 0) {
+      t->flags |= TW_TENSOR_UNSIZED;
+      continue;
     }
+    if (t->dims[i] < 0) return dynamic(e, index);
     elements *= (uint64_t)t->dims[i];
     if (elements > INT32_MAX) {
       return tw_fail_model(e, TW_E_LIMIT, "tensor %u has more than 2^31 elements", index);
@@ -104,6 +110,7 @@ static tw_status load_tensor(tw_engine *e, tw_fb_table table, tw_fb_vector buffe
   if (fb->bad) return malformed(e);
   if (t->bytes == 0) t->data = e->arena; /* nothing to point at, but never NULL */
   if (t->bytes > 0 && buffer != 0) TW_TRY(constant(e, buffers, (uint32_t)buffer, t));
+  if ((t->flags & TW_TENSOR_UNSIZED) && t->flags != TW_TENSOR_UNSIZED) return dynamic(e, index);
   if ((t->flags & TW_TENSOR_VARIABLE) && (t->flags & TW_TENSOR_CONST)) {
     return tw_fail_model(e, TW_E_MODEL, "variable tensor %u has constant data", index);
   }
@@ -130,7 +137,9 @@ static tw_status find_op(tw_engine *e, tw_fb_vector opcodes, tw_fb_table table, 
   for (uint32_t i = 0; i < TW_COUNT(registry); i++) {
     if (is_called(registry[i], code, characters, name.count)) {
       *op = registry[i];
-      return TW_OK;
+      if (!registry[i]->beyond || e->beyond) return TW_OK;
+      return tw_fail_model(e, TW_E_OP, "op %d: TFLM lacks %s; the extended profile has it",
+                           (int)e->node, tw_op_name((uint32_t)code));
     }
   }
   char custom[40] = "";
@@ -142,8 +151,10 @@ static tw_status find_op(tw_engine *e, tw_fb_vector opcodes, tw_fb_table table, 
       if (*c < ' ' || *c > '~') *c = '?';
     }
   }
-  return tw_fail_model(e, TW_E_OP, "op %d: %s%s%s is not supported", (int)e->node,
-                       tw_op_name((uint32_t)code), code == TW_OP_CUSTOM ? " " : "", custom);
+  bool npu = name.count == 7 && memcmp(custom, "ethos-u", 7) == 0;
+  return tw_fail_model(e, TW_E_OP, "op %d: %s%s%s is not supported%s", (int)e->node,
+                       tw_op_name((uint32_t)code), code == TW_OP_CUSTOM ? " " : "", custom,
+                       npu ? ": it needs the Ethos-U NPU; use the model as it was before Vela" : "");
 }
 
 /* Tensor indices of a node or subgraph: below `count`, or -1 where `optional`. */
@@ -156,6 +167,36 @@ static tw_status check_indices(tw_engine *e, const int32_t *indices, uint32_t co
                            g->tensor_count);
     }
   }
+  return TW_OK;
+}
+
+/* As in TFLM, a RESHAPE sizes the dimension of its output that is -1; and without a shape input its
+ * output of shape [0] is a scalar, which is how old converters wrote one. */
+static tw_status size_reshaped(tw_engine *e, const tw_subgraph *g, const tw_node *node) {
+  if (node->input_count == 0 || node->output_count == 0 || node->inputs[0] < 0) return TW_OK;
+  const tw_tensor *input = &g->tensors[node->inputs[0]];
+  tw_tensor *output = &g->tensors[node->outputs[0]];
+  if (node->input_count == 1 && output->rank == 1 && output->dims[0] == 0) {
+    output->rank = 0;
+    output->bytes = tw_type_bytes(output->type);
+    output->data = NULL;
+  }
+  bool known = (input->flags & TW_TENSOR_UNSIZED) == 0 && input->type == output->type;
+  if ((output->flags & TW_TENSOR_UNSIZED) == 0 || !known) return TW_OK;
+  uint32_t others = 1, elements = tw_elements(input);
+  int32_t *dims = tw_alloc(e, output->rank * (uint32_t)sizeof *dims);
+  if (dims == NULL) return TW_E_ARENA;
+  for (uint32_t i = 0; i < output->rank; i++) {
+    if (output->dims[i] != -1) others *= (uint32_t)output->dims[i];
+  }
+  TW_VERIFY(e, others > 0 && elements % others == 0, TW_E_SHAPE, "%u elements in rows of %u",
+            (unsigned)elements, (unsigned)others);
+  for (uint32_t i = 0; i < output->rank; i++) {
+    dims[i] = output->dims[i] == -1 ? (int32_t)(elements / others) : output->dims[i];
+  }
+  output->dims = dims;
+  output->bytes = input->bytes;
+  output->flags = 0;
   return TW_OK;
 }
 
@@ -172,6 +213,7 @@ static tw_status load_node(tw_engine *e, tw_subgraph *g, tw_fb_vector opcodes, t
   node->output_count = (uint16_t)outputs.count;
   TW_TRY(check_indices(e, node->inputs, inputs.count, g, true));
   TW_TRY(check_indices(e, node->outputs, outputs.count, g, false));
+  if (node->op->code == OP_RESHAPE) TW_TRY(size_reshaped(e, g, node));
   for (uint32_t i = 0; i < outputs.count; i++) {
     const tw_tensor *t = &g->tensors[node->outputs[i]];
     TW_VERIFY(e, !tw_is_const(t), TW_E_MODEL, "output %u is a constant", (unsigned)i);
@@ -218,6 +260,9 @@ static tw_status load_subgraph(tw_engine *e, tw_fb_table model, tw_fb_table tabl
     g->node_count++;
   }
   e->node = -1;
+  for (uint32_t i = 0; i < tensors.count; i++) {
+    if (g->tensors[i].flags & TW_TENSOR_UNSIZED) return dynamic(e, i);
+  }
   return fb->bad ? malformed(e) : TW_OK;
 }
 

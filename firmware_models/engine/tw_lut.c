@@ -2,6 +2,15 @@
 
 #include "tw_math.h"
 
+void tw_table_fill(tw_affine in, tw_affine out, float (*f)(float), int8_t table[256]) {
+  float inverse = 1.0f / out.scale;
+  for (int32_t i = 0; i < 256; i++) {
+    float y = f(in.scale * (float)(i - 128 - in.zero_point));
+    float scaled = tw_roundf(y * inverse) + (float)out.zero_point;
+    table[i] = (int8_t)tw_clamp(tw_f32_to_i32(scaled), INT8_MIN, INT8_MAX);
+  }
+}
+
 static int16_t saturate(float x) {
   if (!(x > -32768.0f)) return INT16_MIN;
   return (int16_t)(x < 32767.0f ? (int32_t)x : INT16_MAX);

@@ -1,8 +1,12 @@
-/* Functions of an int16 by a table with linear interpolation, as TFLM builds and reads it. */
+/* Functions of an int8 by a table, and of an int16 by one with linear interpolation, as TFLM builds
+ * and reads them. */
 #ifndef TW_LUT_H
 #define TW_LUT_H
 
-#include <stdint.h>
+#include "tw_affine.h"
+
+/* Fill table so that table[q + 128] is f of the real value of q, quantized and saturated. */
+void tw_table_fill(tw_affine in, tw_affine out, float (*f)(float), int8_t table[256]);
 
 enum { TW_LUT_ENTRIES = 513 }; /* one every 128 inputs, and one for the end */
 

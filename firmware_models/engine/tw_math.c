@@ -149,9 +149,39 @@ float tw_cosf(float x) { return sine(x, 1); }
 TW_SMALL float tw_fmodf(float x, float y) {
   double rest = __builtin_fabs((double)x), divisor = __builtin_fabs((double)y), multiple = divisor;
   if (!(divisor > 0.0) || x - x != 0.0f) return __builtin_nanf("");
+  if (divisor == __builtin_inf()) return x;
   while (multiple <= rest / 2.0) multiple *= 2.0;
   for (; multiple >= divisor; multiple /= 2.0) {
     if (rest >= multiple) rest -= multiple;
   }
   return (float)__builtin_copysign(rest, (double)x);
+}
+
+TW_SMALL float tw_powf(float x, float y) {
+  if (y == 0.0f || x == 1.0f) return 1.0f;
+  if (x != x || y != y) return x + y;
+  double a = __builtin_fabs((double)x), whole = __builtin_trunc((double)y);
+  bool is_whole = whole == (double)y;
+  /* Every float from 2^24 on is even. */
+  bool odd = is_whole && __builtin_fabs(whole) < 16777216.0 && ((int32_t)whole & 1) != 0;
+  if (x < 0.0f && !is_whole && a < __builtin_inf()) return __builtin_nanf("");
+  double power = a == 1.0 ? 1.0 : tw_exp((double)y * tw_log(a));
+  return (float)(odd ? __builtin_copysign(power, (double)x) : power);
+}
+
+/* Below 2 from the series of erf times e^(x^2), whose terms are all positive, beyond that by the
+ * continued fraction of erfc. */
+TW_SMALL float tw_erfcf(float x) {
+  const double root_pi = 1.77245385090551602730;
+  double a = __builtin_fabs((double)x), s = a * a, y;
+  if (a < 2.0) {
+    double term = a, sum = a;
+    for (int32_t n = 3; n < 80; n += 2) sum += term *= 2.0 * s / n;
+    y = 1.0 - 2.0 / root_pi * tw_exp(-s) * sum;
+  } else {
+    double rest = 0.0;
+    for (int32_t n = 50; n > 0; n--) rest = n / 2.0 / (a + rest);
+    y = tw_exp(-s) / (root_pi * (a + rest));
+  }
+  return (float)(x < 0.0f ? 2.0 - y : y);
 }

@@ -20,6 +20,9 @@ double tw_exp(double x);
 /* Natural logarithm, within about 1e-16 relative; -infinity at 0, NaN below. */
 double tw_log(double x);
 
+/* Sine and cosine of |x| < 2^20: the nearest double but for one in some hundred, then its neighbour. */
+void tw_sincos(double x, double *sine, double *cosine);
+
 /* Computed in double precision: the nearest float, or the next in fewer than 1 of 10^8 cases. */
 float tw_expf(float x);
 float tw_logf(float x);
@@ -27,6 +30,8 @@ float tw_tanhf(float x);
 float tw_expm1f(float x);
 float tw_sinf(float x);
 float tw_cosf(float x);
+float tw_powf(float x, float y); /* all of C's special cases */
+float tw_erfcf(float x);         /* 1 - erf x, as precise far out */
 
 /* The remainder of x / y with the sign of x, exact; NaN when y is 0 or x infinite. */
 float tw_fmodf(float x, float y);

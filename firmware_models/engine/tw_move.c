@@ -25,12 +25,79 @@ tw_status tw_const_i32(tw_engine *e, const tw_node *node, uint32_t i, uint32_t c
   return TW_OK;
 }
 
+int64_t tw_index_at(const tw_tensor *t, uint32_t i) {
+  switch (t->type) {
+    case TW_INT8: return ((const int8_t *)t->data)[i];
+    case TW_INT16: return ((const int16_t *)t->data)[i];
+    case TW_INT32: return ((const int32_t *)t->data)[i];
+    default: return ((const int64_t *)t->data)[i];
+  }
+}
+
+tw_status tw_expect_indices(tw_engine *e, const tw_node *node, uint32_t i, uint32_t count) {
+  const tw_tensor *t = tw_input(e, node, i);
+  TW_VERIFY(e, t->type == TW_INT32 || t->type == TW_INT64, TW_E_TYPE,
+            "input %u has type %s, not INT32 or INT64", (unsigned)i, tw_type_name(t->type));
+  TW_VERIFY(e, t->rank == 1 && (uint32_t)t->dims[0] == count, TW_E_SHAPE,
+            "input %u has %u values, not %u", (unsigned)i, (unsigned)tw_elements(t),
+            (unsigned)count);
+  return TW_OK;
+}
+
 tw_status tw_expect_axis(tw_engine *e, int32_t *axis, uint32_t rank) {
   int32_t given = *axis;
   if (given < 0) *axis += (int32_t)rank;
   TW_VERIFY(e, *axis >= 0 && *axis < (int32_t)rank, TW_E_PARAM, "axis %d of %u dimensions",
             (int)given, (unsigned)rank);
   return TW_OK;
+}
+
+void tw_fill(const tw_tensor *output, const void *value) {
+  uint8_t *to = output->data;
+  uint32_t done = tw_type_bytes(output->type);
+  memmove(to, value, done);
+  while (done < output->bytes) { /* each copy is as long as what is there already */
+    uint32_t left = output->bytes - done, bytes = done < left ? done : left;
+    memcpy(to + done, to, bytes);
+    done += bytes;
+  }
+}
+
+/* An inner loop for each size of an element. */
+#define BLOCKS(name, type)                                                                    \
+  static void name(const uint8_t *from, int32_t from_step, uint8_t *to, int32_t to_step,      \
+                   int32_t count) {                                                           \
+    for (int32_t i = 0; i < count; i++) {                                                     \
+      memcpy(to, from, sizeof(type));                                                         \
+      from += from_step;                                                                      \
+      to += to_step;                                                                          \
+    }                                                                                         \
+  }
+BLOCKS(blocks_8, uint8_t)
+BLOCKS(blocks_16, uint16_t)
+BLOCKS(blocks_32, uint32_t)
+BLOCKS(blocks_64, uint64_t)
+
+void tw_copy_blocks(uint32_t bytes, const void *from, int32_t from_step, void *to, int32_t to_step,
+                    int32_t count) {
+  const uint8_t *source = from;
+  uint8_t *target = to;
+  if (from_step == to_step && from_step == (int32_t)bytes) { /* packed on both sides */
+    memmove(target, source, (uint32_t)count * bytes);
+    return;
+  }
+  switch (bytes) {
+    case 1: blocks_8(source, from_step, target, to_step, count); return;
+    case 2: blocks_16(source, from_step, target, to_step, count); return;
+    case 4: blocks_32(source, from_step, target, to_step, count); return;
+    case 8: blocks_64(source, from_step, target, to_step, count); return;
+    default: break;
+  }
+  for (int32_t i = 0; i < count; i++) {
+    memmove(target, source, bytes);
+    source += from_step;
+    target += to_step;
+  }
 }
 
 int tw_copy_eval(tw_engine *e, tw_node *node) {
@@ -170,35 +237,6 @@ tw_status tw_view_make(tw_engine *e, const tw_tensor *strided, const tw_tensor *
   return TW_OK;
 }
 
-/* Copy `count` elements, either side at its own distance: an inner loop for each size. */
-#define ROW(name, type)                                                                       \
-  static void name(const uint8_t *from, int32_t from_step, uint8_t *to, int32_t to_step,      \
-                   int32_t count) {                                                           \
-    for (int32_t i = 0; i < count; i++) {                                                     \
-      memcpy(to, from, sizeof(type));                                                         \
-      from += from_step;                                                                      \
-      to += to_step;                                                                          \
-    }                                                                                         \
-  }
-ROW(row_8, uint8_t)
-ROW(row_16, uint16_t)
-ROW(row_32, uint32_t)
-ROW(row_64, uint64_t)
-
-static void copy_row(uint32_t element_bytes, const uint8_t *from, int32_t from_step, uint8_t *to,
-                     int32_t to_step, int32_t count) {
-  if (from_step == to_step) { /* one side is packed, so both are */
-    memmove(to, from, (uint32_t)count * element_bytes);
-    return;
-  }
-  switch (element_bytes) {
-    case 1: row_8(from, from_step, to, to_step, count); break;
-    case 2: row_16(from, from_step, to, to_step, count); break;
-    case 4: row_32(from, from_step, to, to_step, count); break;
-    default: row_64(from, from_step, to, to_step, count); break;
-  }
-}
-
 /* Advance `at`, the position in all axes but the last; returns the bytes to move on by and clears
  * *more after the last position. */
 static int32_t advance(const tw_view *view, int32_t *at, bool *more) {
@@ -213,24 +251,29 @@ static int32_t advance(const tw_view *view, int32_t *at, bool *more) {
   return distance;
 }
 
-void tw_view_read(const tw_view *view, const void *strided, void *packed) {
+TW_NOINLINE void tw_view_read(const tw_view *view, const void *strided, void *packed) {
   int32_t at[TW_MAX_RANK] = {0}, size = view->element_bytes;
   tw_axis inner = view->axes[view->rank - 1];
   const uint8_t *from = (const uint8_t *)strided + view->offset;
   uint8_t *to = packed;
   for (bool more = true; more; from += advance(view, at, &more)) {
-    copy_row((uint32_t)size, from, inner.step, to, size, inner.count);
+    tw_copy_blocks((uint32_t)size, from, inner.step, to, size, inner.count);
     to += inner.count * size;
   }
 }
 
-void tw_view_write(const tw_view *view, const void *packed, void *strided) {
+TW_NOINLINE void tw_view_write(const tw_view *view, const void *packed, void *strided) {
   int32_t at[TW_MAX_RANK] = {0}, size = view->element_bytes;
   tw_axis inner = view->axes[view->rank - 1];
   const uint8_t *from = packed;
   uint8_t *to = (uint8_t *)strided + view->offset;
   for (bool more = true; more; to += advance(view, at, &more)) {
-    copy_row((uint32_t)size, from, size, to, inner.step, inner.count);
+    tw_copy_blocks((uint32_t)size, from, size, to, inner.step, inner.count);
     from += inner.count * size;
   }
+}
+
+int tw_view_eval(tw_engine *e, tw_node *node) {
+  tw_view_read(node->data, tw_input(e, node, 0)->data, tw_output(e, node, 0)->data);
+  return TW_OK;
 }

@@ -22,8 +22,21 @@ tw_status tw_expect_moved(tw_engine *e, const tw_tensor *input, const tw_tensor 
 tw_status tw_const_i32(tw_engine *e, const tw_node *node, uint32_t i, uint32_t count,
                        const int32_t **values);
 
+/* Value `i` of a tensor of indices: int32 or int64, also int8 or int16. */
+int64_t tw_index_at(const tw_tensor *t, uint32_t i);
+
+/* Check that input `i`, constant or not, is a vector of `count` int32 or int64. */
+tw_status tw_expect_indices(tw_engine *e, const tw_node *node, uint32_t i, uint32_t count);
+
 /* Make a negative axis count from the end; check that it is below `rank`. */
 tw_status tw_expect_axis(tw_engine *e, int32_t *axis, uint32_t rank);
+
+/* Write one element's value all over the output. */
+void tw_fill(const tw_tensor *output, const void *value);
+
+/* Copy `count` blocks of `bytes` bytes, either side at its own distance, which may be 0 or negative. */
+void tw_copy_blocks(uint32_t bytes, const void *from, int32_t from_step, void *to, int32_t to_step,
+                    int32_t count);
 
 /* Eval that copies the bytes of input 0 to output 0, which prepare has found to be as many. */
 int tw_copy_eval(tw_engine *e, tw_node *node);
@@ -66,5 +79,8 @@ tw_status tw_view_make(tw_engine *e, const tw_tensor *strided, const tw_tensor *
 /* Copy the viewed elements of `strided` to `packed`, or back. */
 void tw_view_read(const tw_view *view, const void *strided, void *packed);
 void tw_view_write(const tw_view *view, const void *packed, void *strided);
+
+/* Eval that copies to output 0 what node->data views in input 0. */
+int tw_view_eval(tw_engine *e, tw_node *node);
 
 #endif

@@ -65,23 +65,11 @@ tw_status tw_pad_prepare(tw_engine *e, tw_node *node) {
   return tw_view_make(e, output, input, offset, axes, rank, &data->view);
 }
 
-/* Write one element over and over, each copy as long as what is there already. */
-static void fill_with(const tw_tensor *output, const void *value) {
-  uint8_t *to = output->data;
-  uint32_t done = tw_type_bytes(output->type);
-  memmove(to, value, done);
-  while (done < output->bytes) {
-    uint32_t left = output->bytes - done, bytes = done < left ? done : left;
-    memcpy(to + done, to, bytes);
-    done += bytes;
-  }
-}
-
 int tw_pad_eval(tw_engine *e, tw_node *node) {
   const pad_data *data = node->data;
   const tw_tensor *output = tw_output(e, node, 0), *value = tw_input(e, node, 2);
   if (value != NULL) {
-    fill_with(output, value->data);
+    tw_fill(output, value->data);
   } else {
     memset(output->data, data->fill, output->bytes);
   }

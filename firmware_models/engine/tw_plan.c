@@ -1,6 +1,7 @@
 /* The arena plan: lifetimes of all tensors and scratches, then greedy by size as TFLM does it
  * (its GreedyMemoryPlanner: largest first, into the lowest gap among buffers alive at that time).
  * OfflineMemoryAllocation metadata, when the model has it, fixes the offsets it names. */
+#include "tw_control.h"
 #include "tw_internal.h"
 
 enum { NEVER = 0xFFFF, NONE = 0xFFFF, ONLINE = -1 };
@@ -64,6 +65,12 @@ static record *add_record(tw_engine *e, plan *p, void **where, uint32_t bytes, i
   return r;
 }
 
+/* Have a buffer keep its bytes between invokes. */
+static void outlive(record *r) {
+  r->first = 0;
+  r->last = TW_MAX_TIME;
+}
+
 static tw_status collect(tw_engine *e, plan *p) {
   uint32_t offline;
   TW_TRY(find_offline_plan(e, &offline));
@@ -85,10 +92,7 @@ static tw_status collect(tw_engine *e, plan *p) {
       }
       record *r = add_record(e, p, &t->data, t->bytes, offset);
       t->data = (void *)(uintptr_t)p->count;
-      if (r != NULL && (t->flags & TW_TENSOR_VARIABLE)) { /* keeps its value between invokes */
-        r->first = 0;
-        r->last = TW_MAX_TIME;
-      }
+      if (r != NULL && (t->flags & TW_TENSOR_VARIABLE)) outlive(r);
     }
   }
   p->tensor_records = p->count;
@@ -157,6 +161,7 @@ static tw_status mark_lifetimes(tw_engine *e, plan *p) {
           return tw_fail_model(e, TW_E_MODEL, "nothing writes output %u", (unsigned)i);
         }
         use(r, now);
+        if (depth == 0 && e->may_stop && r != NULL) outlive(r);
       }
       if (depth == 0) return TW_OK;
       depth--;
@@ -174,14 +179,13 @@ static tw_status mark_lifetimes(tw_engine *e, plan *p) {
       }
     }
     int32_t callees[2];
-    if (f->call < tw_callees(e, node, callees)) {
+    uint32_t callee_count;
+    TW_TRY(tw_callees(e, node, callees, &callee_count));
+    if (f->call < callee_count) {
       TW_VERIFY(e, depth < TW_MAX_DEPTH, TW_E_LIMIT, "subgraphs nested more than %d deep",
                 TW_MAX_DEPTH);
-      int32_t callee = callees[f->call++];
-      TW_VERIFY(e, callee > 0 && callee < e->subgraph_count, TW_E_MODEL, "subgraph %d of %u",
-                (int)callee, e->subgraph_count);
       now++;
-      frames[++depth] = (frame){(uint16_t)callee, 0, 0, 0};
+      frames[++depth] = (frame){(uint16_t)callees[f->call++], 0, 0, 0};
       entering = true;
       continue;
     }

@@ -9,16 +9,18 @@ enum {
   OPTION_ACTIVATION = 5,
 };
 
+/* Without an activation the values of scale and zero point don't matter: there may be none. */
 static tw_status prepare_quantized(tw_engine *e, tw_node *node, int32_t activation, tw_pool *pool) {
-  tw_affine in, out;
+  const tw_quant in = tw_quant_of(e, node->inputs[0]), out = tw_quant_of(e, node->outputs[0]);
+  tw_affine affine = {tw_quant_scale(out, 0), tw_quant_zero_point(out, 0)};
   int32_t low, high;
-  TW_TRY(tw_input_affine(e, node, 0, &in));
-  TW_TRY(tw_output_affine(e, node, 0, &out));
-  double apart = (double)(in.scale - out.scale);
-  TW_VERIFY(e, apart >= -1.0e-6 && apart <= 1.0e-6 && in.zero_point == out.zero_point, TW_E_PARAM,
-            "input and output are quantized differently");
-  TW_TRY(tw_activation_range(e, activation, tw_output(e, node, 0)->type, out.scale, out.zero_point,
-                             &low, &high));
+  double apart = (double)(tw_quant_scale(in, 0) - affine.scale);
+  TW_VERIFY(e, apart >= -1.0e-6 && apart <= 1.0e-6 &&
+                   tw_quant_zero_point(in, 0) == affine.zero_point,
+            TW_E_PARAM, "input and output are quantized differently");
+  if (activation != TW_ACT_NONE) TW_TRY(tw_output_affine(e, node, 0, &affine));
+  TW_TRY(tw_activation_range(e, activation, tw_output(e, node, 0)->type, affine.scale,
+                             affine.zero_point, &low, &high));
   pool->low = (int16_t)low;
   pool->high = (int16_t)high;
   return TW_OK;

@@ -2,44 +2,58 @@
 
 enum { OPTION_KEEP_DIMS = 0 };
 
-TW_SMALL static tw_status read_axes(tw_engine *e, const tw_tensor *axis, uint32_t rank,
+bool tw_reduce_computed(const tw_engine *e, const tw_node *node) {
+  const tw_tensor *axis = tw_input(e, node, 1);
+  return axis->bytes > 0 && !tw_is_const(axis);
+}
+
+/* The axes as bits. TFLM does not look at those of a scalar. */
+TW_SMALL static tw_status read_axes(tw_engine *e, const tw_node *node, uint32_t given,
                                     uint8_t *axes) {
+  const int32_t rank = tw_input(e, node, 0)->rank, *values = tw_input(e, node, 1)->data;
   *axes = 0;
-  if (axis->type != TW_INT32) return tw_fail_type(e, "input 1", axis);
-  TW_VERIFY(e, axis->bytes == 0 || tw_is_const(axis), TW_E_PARAM, "axes are not constant");
-  const int32_t *values = axis->data;
-  for (uint32_t i = 0; i < tw_elements(axis); i++) {
-    int32_t value = values[i] < 0 ? values[i] + (int32_t)rank : values[i];
-    TW_VERIFY(e, value >= 0 && value < (int32_t)rank, TW_E_PARAM, "axis %d of rank %u",
-              (int)values[i], (unsigned)rank);
+  for (uint32_t i = 0; i < given && rank > 0; i++) {
+    int32_t value = values[i] < 0 ? values[i] + rank : values[i];
+    TW_VERIFY(e, value >= 0 && value < rank,
+              tw_reduce_computed(e, node) ? TW_E_RUNTIME : TW_E_PARAM, "axis %d of rank %d",
+              (int)values[i], (int)rank);
     *axes = (uint8_t)(*axes | 1u << value);
   }
   return TW_OK;
 }
 
-TW_SMALL tw_status tw_reduce_prepare(tw_engine *e, const tw_node *node, uint8_t *axes,
-                                     uint32_t *count) {
-  TW_TRY(tw_expect(e, node, 2, 2, 1));
+TW_SMALL tw_status tw_reduce_axes(tw_engine *e, const tw_node *node, bool keep, uint32_t given,
+                                  tw_reduction *r) {
   const tw_tensor *input = tw_input(e, node, 0), *output = tw_output(e, node, 0);
-  tw_fb_table options;
-  TW_TRY(tw_options(e, node, TW_OPTIONS_REDUCER, &options));
-  bool keep = tw_fb_u8(&e->fb, options, OPTION_KEEP_DIMS, 0) != 0;
-  TW_TRY(read_axes(e, tw_input(e, node, 1), input->rank, axes));
+  const tw_status mismatch = tw_reduce_computed(e, node) ? TW_E_RUNTIME : TW_E_SHAPE;
+  TW_TRY(read_axes(e, node, given, &r->axes));
   uint32_t rank = 0;
-  *count = 1;
+  r->count = 1;
   for (uint32_t i = 0; i < input->rank; i++) {
-    bool reduced = (*axes >> i & 1) != 0;
+    bool reduced = (r->axes >> i & 1) != 0;
     int32_t size = input->dims[i];
-    TW_VERIFY(e, size > 0, TW_E_SHAPE, "input 0 is empty");
-    if (reduced) *count *= (uint32_t)size;
+    if (reduced) r->count *= (uint32_t)size;
     if (reduced && !keep) continue;
-    TW_VERIFY(e, rank < output->rank && output->dims[rank] == (reduced ? 1 : size), TW_E_SHAPE,
+    TW_VERIFY(e, rank < output->rank && output->dims[rank] == (reduced ? 1 : size), mismatch,
               "output dimension %u", (unsigned)rank);
     rank++;
   }
-  TW_VERIFY(e, rank == output->rank, TW_E_SHAPE, "output of rank %u, not %u", output->rank,
+  TW_VERIFY(e, rank == output->rank, mismatch, "output of rank %u, not %u", output->rank,
             (unsigned)rank);
   return TW_OK;
+}
+
+TW_SMALL tw_status tw_reduce_prepare(tw_engine *e, const tw_node *node, bool *keep) {
+  tw_reduction r;
+  tw_fb_table options;
+  TW_TRY(tw_expect(e, node, 2, 2, 1));
+  TW_TRY(tw_options(e, node, TW_OPTIONS_REDUCER, &options));
+  *keep = tw_fb_u8(&e->fb, options, OPTION_KEEP_DIMS, 0) != 0;
+  const tw_tensor *axis = tw_input(e, node, 1);
+  if (axis->type != TW_INT32) return tw_fail_type(e, "input 1", axis);
+  TW_VERIFY(e, tw_input(e, node, 0)->bytes > 0, TW_E_SHAPE, "input 0 is empty");
+  if (tw_reduce_computed(e, node)) return TW_OK;
+  return tw_reduce_axes(e, node, *keep, tw_elements(axis), &r);
 }
 
 TW_SMALL void tw_walk_start(tw_walk *w, const tw_tensor *t, uint32_t dimensions) {
@@ -78,8 +92,8 @@ bool tw_walk_next(tw_walk *w, int32_t *offset) {
   return false;
 }
 
-TW_SMALL int tw_reduce_run(const tw_engine *e, const tw_node *node, uint8_t axes,
-                           tw_reduce_fn one) {
+TW_SMALL int tw_reduce_run(const tw_engine *e, const tw_node *node, uint8_t axes, tw_reduce_fn one,
+                           const void *params) {
   const tw_tensor *input = tw_input(e, node, 0), *output = tw_output(e, node, 0);
   const uint32_t bytes = tw_type_bytes(output->type);
   uint8_t *out = output->data;
@@ -89,7 +103,7 @@ TW_SMALL int tw_reduce_run(const tw_engine *e, const tw_node *node, uint8_t axes
   tw_walk_start(&reduced, input, axes);
   do {
     for (int32_t i = 0; i < kept.size; i++, out += bytes) {
-      one(node->data, input, at + i * kept.step, &reduced, out);
+      one(params, input, at + i * kept.step, &reduced, out);
     }
   } while (tw_walk_next(&kept, &at));
   return TW_OK;

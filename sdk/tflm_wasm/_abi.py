@@ -57,7 +57,7 @@ class Feature(IntFlag):
 
 
 ABI_MAJOR: Final = 1
-ABI_MINOR: Final = 1
+ABI_MINOR: Final = 2
 MAGIC: Final = b"TFLW"
 BLOCK_BYTES: Final = 4096
 ALIGNMENT_BYTES: Final = 16
@@ -102,6 +102,7 @@ FIELDS: Final = {
     "op_first": Field(104, "<I", "host", "First operator that invoke runs. Since 1.1."),
     "op_end": Field(108, "<I", "host", "Operator that invoke stops before; while both are 0 it runs them all. Since 1.1."),
     "op_code": Field(112, "<i", "module", "BuiltinOperator, in the TensorFlow Lite schema, of the last operator that a step ran; -1 when it has none, or none was run. Since 1.1."),
+    "frames_done": Field(116, "<I", "module", "Frames that the last invoke_many finished. Since 1.2."),
 }
 
 # name -> (offset, bytes)
@@ -148,9 +149,11 @@ STATUS_DOC: Final = {
 EXPORTS: Final = {
     "tflm_wasm_init": Signature(("i32", "i32", "i32"), ("i32",), "init(model_data, model_size, scratch_size): load, check and plan the model where it lies."),
     "wasm_invoke": Signature((), ("i32",), "Run the model once."),
-    "tflm_wasm_reset": Signature((), ("i32",), "Return variable tensors and resource variables to their initial state."),
+    "tflm_wasm_reset": Signature((), ("i32",), "Return variable tensors, resource variables and operators to their initial state."),
     "_start": Signature((), (), "Initialise an embedded model if none is loaded, then run once; the status is left in the block."),
+    "tflm_wasm_invoke_many": Signature(("i32", "i32", "i32"), ("i32",), "invoke_many(inputs, outputs, count): run the model on frame after frame. Optional, since 1.2."),
 }
+OPTIONAL_EXPORTS: Final = frozenset(("tflm_wasm_invoke_many",))
 
 # rule id -> what `tflm-wasm check` holds a module against, in order
 RULES: Final = {
@@ -162,7 +165,7 @@ RULES: Final = {
     "memory.type": "The memory has 32-bit addresses, is not shared, and has 64 KiB pages.",
     "memory.export": "The memory is exported as `memory`.",
     "memory.initial": "The memory's initial size is at least one page and within the host's limit.",
-    "export.present": "Every export of the table is there and is a function.",
+    "export.present": "Every export of the table is there, but for optional ones, and each of them is a function.",
     "export.signature": "Every exported function has exactly the parameters and results of the table.",
     "module.compile": "A host compiles the module within its time and memory limits.",
     "module.instantiate": "The module instantiates: its data and element segments fit, its tables are within the host's limit.",
@@ -187,7 +190,7 @@ RULES: Final = {
     "block.fixed": "A call changes only the fields that are its to write.",
     "model.readonly": "No call changes a byte of the model.",
     "write.outside": "No call writes to memory that is neither the module's own, nor its arena, nor the output buffer.",
-    "order.state": "With no model loaded (before init, or after an init that failed), invoke, reset and a `_start` that has no embedded model answer `state`.",
+    "order.state": "With no model loaded (before init, or after an init that failed), invoke, invoke_many, reset and a `_start` that has no embedded model answer `state`.",
     "init.model_size": "init answers `model_size` when model_size is 0 or over max_model_size, taken as an unsigned number.",
     "init.pointer": "init answers `pointer` when the model is not inside memory, lies in the block or is not 16-byte aligned, or when the arena does not fit in memory.",
     "init.accepts": "init accepts the module's embedded model with the scratch_size that the block names.",
@@ -205,6 +208,9 @@ RULES: Final = {
     "invoke.output_cap": "invoke answers `output_cap` when output_cap is less than the outputs need (a negative one always is), with the bytes needed in output_size.",
     "invoke.step_order": "invoke answers `state` when op_first and op_end are no range of operators, or one that does not begin at 0 or where the last invoke ended. From 1.1 on.",
     "invoke.steps": "The operators run one at a time, each once, give the output of one invoke; op_count is at most 65,535. From 1.1 on.",
+    "many.pointer": "invoke_many answers `pointer` when a buffer, with all its frames, is not inside memory or lies in the block. From 1.2 on, where it is exported.",
+    "many.same": "invoke_many gives the outputs of as many invokes, in order, and stops at the first frame that fails. From 1.2 on, where it is exported.",
+    "many.frames": "After invoke_many, `frames_done` is the number of frames before the one that failed, or of all. From 1.2 on, where it is exported.",
     "output.range": "[output_ptr, output_ptr + n) lies inside memory and above the block, without wrapping; n is output_size, or the first output's bytes while several outputs are at their descriptors' addresses; output_size is not negative.",
     "output.cap": "output_size is at most output_cap.",
     "output.size": "After a successful invoke, output_size is the sum of the outputs' bytes.",

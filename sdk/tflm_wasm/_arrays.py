@@ -12,6 +12,11 @@ from tflm_wasm._errors import InputError
 from tflm_wasm._tensor import Tensor
 
 
+def raw_bytes(array: NDArray[Any]) -> memoryview:
+    """Return a view of the bytes of an array without gaps; copying between two is fast."""
+    return array.reshape(-1).view(np.uint8).data
+
+
 def check_arrays(inputs: Sequence[Tensor], arrays: Sequence[ArrayLike]) -> list[NDArray[Any]]:
     """Return `arrays` as NumPy arrays, each of exactly the shape and dtype of its input.
 
@@ -21,7 +26,7 @@ def check_arrays(inputs: Sequence[Tensor], arrays: Sequence[ArrayLike]) -> list[
     if len(arrays) != len(inputs):
         raise InputError(f"The model has {len(inputs)} inputs; {len(arrays)} were given")
     given = [np.asarray(array) for array in arrays]
-    for tensor, array in zip(inputs, given, strict=True):
+    for tensor, array in zip(inputs, given):  # noqa: B905 - as long as each other
         if array.dtype != tensor.dtype or array.shape != tensor.shape:
             raise InputError(
                 f"Input '{tensor.name}' is {tensor.dtype} {tensor.shape}, "

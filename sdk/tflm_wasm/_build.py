@@ -9,12 +9,10 @@ import struct
 from functools import lru_cache
 from pathlib import Path
 
-import wasmtime
-
 from tflm_wasm import _abi
 from tflm_wasm._admission import admit, check_profile
 from tflm_wasm._block import Block
-from tflm_wasm._compile import compile_within
+from tflm_wasm._compile import Compiled, compile_within
 from tflm_wasm._engine import packaged_engine
 from tflm_wasm._errors import (
     ArenaTooSmallError,
@@ -30,7 +28,7 @@ from tflm_wasm._module import Module
 from tflm_wasm._session import load_model
 from tflm_wasm._status import too_large
 from tflm_wasm._version import __version__
-from tflm_wasm._wasm import PAGE_BYTES, MemoryLimits, WasmModule, parse
+from tflm_wasm._wasm import PAGE_BYTES, MemoryLimits, parse
 from tflm_wasm._wasm_rewrite import rewrite
 
 SECTION = "tflm-wasm"
@@ -50,7 +48,8 @@ def build(
 
     Args:
         model: Path or content of a .tflite file.
-        profile: "strict" (models to 128 KiB, inputs to 64 KiB) or "extended".
+        profile: "strict" (models to 128 KiB, inputs to 64 KiB) or "extended" (4 MiB, 1 MiB, and
+            what TFLM lacks).
         arena_bytes: Size of the tensor arena; None takes exactly what the model needs.
         engine: Another engine than the one in this package.
 
@@ -151,7 +150,7 @@ def _measure_arena(engine: bytes, layout: _Layout, model: bytes) -> int:
 def _try_load(engine: bytes, layout: _Layout, model: bytes, scratch: int) -> int:
     """Load the model into a fresh instance with `scratch` bytes of arena; return arena_needed."""
     limits = Limits()
-    guest = Guest(_compiled_engine(engine), limits)
+    guest = Guest(compiled_engine(engine), limits)
     try:
         guest.grow(layout.end(len(model), scratch))
     except ModuleTooLargeError as error:
@@ -173,9 +172,9 @@ def _try_load(engine: bytes, layout: _Layout, model: bytes, scratch: int) -> int
 
 
 @lru_cache(maxsize=1)
-def _compiled_engine(engine: bytes) -> wasmtime.Module:
+def compiled_engine(engine: bytes) -> Compiled:
     """Return the engine compiled with a memory that its host can grow."""
-    parsed: WasmModule = admit(engine)
+    parsed = admit(engine)
     growable = rewrite(engine, memory=MemoryLimits(parsed.memories[0].minimum, None))
     return compile_within(growable, parsed, Limits())
 

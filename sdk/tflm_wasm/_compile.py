@@ -4,23 +4,33 @@ A compiler can be made to run for hours by a small file (its worst cases are qua
 number of loops of a function), and it can't be interrupted. So foreign code is compiled in a child
 process with a deadline. This package's own engine, recognised by its bytes, is compiled here, and
 so is code too short to take long.
+
+All modules made by `build` share the engine's code and differ in their data. So the engine is
+compiled once, without data, and whoever makes an instance writes the module's data into its memory.
 """
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
+from weakref import WeakValueDictionary
 
-import wasmtime
-
-from tflm_wasm import _runtime
+from tflm_wasm import _code_cache, _runtime
 from tflm_wasm._engine import packaged_engine
-from tflm_wasm._errors import CompileTimeout, EngineMissingError, ModuleError
+from tflm_wasm._errors import (
+    CompileTimeout,
+    EngineMissingError,
+    LimitsError,
+    ModuleError,
+)
 from tflm_wasm._limits import Limits
-from tflm_wasm._wasm import CUSTOM, DATA, DATA_COUNT, MEMORY, WasmModule, parse
+from tflm_wasm._wasm import CUSTOM, DATA, DATA_COUNT, MEMORY, MemoryLimits, WasmModule, parse
+from tflm_wasm._wasm_rewrite import rewrite
+from tflm_wasm._wasmtime import Code, Engine, WasmtimeError
 
 # The worst code known takes 0.2 s at this length.
 _SHORT_CODE_BYTES: Final = 8192
@@ -31,7 +41,33 @@ _WORKER: Final = (
 )
 
 
-def compile_within(wasm: bytes, parsed: WasmModule, limits: Limits) -> wasmtime.Module:
+class Data(NamedTuple):
+    """What memory holds at first: its size, and bytes at addresses, later ones over earlier."""
+
+    memory_bytes: int
+    segments: tuple[tuple[int, bytes], ...]
+
+
+class Compiled(NamedTuple):
+    """A module that instances can be made of.
+
+    Attributes:
+        code: Its machine code.
+        guarded: Whether a call that runs too long is interrupted.
+        is_own: Whether it is this package's engine, whose code is known not to write to the block
+            what it may not, and not to grow its memory.
+        may_grow: Whether the code might grow its memory, which has to be looked at after a call.
+        data: What is to be written into the memory of an instance; None when `code` holds it.
+    """
+
+    code: Code
+    guarded: bool
+    is_own: bool
+    may_grow: bool
+    data: Data | None
+
+
+def compile_within(wasm: bytes, parsed: WasmModule, limits: Limits) -> Compiled:
     """Compile a module that the static checks accepted, within the limits.
 
     Raises:
@@ -39,16 +75,35 @@ def compile_within(wasm: bytes, parsed: WasmModule, limits: Limits) -> wasmtime.
         ModuleTooLargeError: It is over another bound of `limits`.
         MalformedModuleError: The runtime does not accept it.
         ModuleError: The compiler gave up on it.
+        LimitsError: It is foreign code, and `limits` has no limit on time.
     """
-    if parsed.code_bytes <= _SHORT_CODE_BYTES or _code(parsed) == _own_code():
-        return _runtime.compile_module(wasm, parsed, limits)
+    guarded = limits.time_s is not None
+    if _code(parsed) == _own_code():
+        _runtime.check_sizes(wasm, parsed, limits)
+        code = _own_machine_code(guarded=guarded)
+        return Compiled(code, guarded, is_own=True, may_grow=False, data=_data(parsed))
+    if not guarded:
+        raise LimitsError(
+            "A module that is not made with this package's engine needs a limit on time",
+            hint="Leave `time_s` at its default, or build the module again: `tflm-wasm build`.",
+        )
     _runtime.check_sizes(wasm, parsed, limits)
-    _runtime.validate(wasm)
-    return wasmtime.Module.deserialize(_runtime.engine(), _in_child(wasm, limits))
+    code = _foreign_machine_code(wasm, parsed, limits)
+    (memory,) = parsed.memories
+    may_grow = memory.minimum != memory.maximum
+    return Compiled(code, guarded, is_own=False, may_grow=may_grow, data=None)
 
 
 def _code(parsed: WasmModule) -> tuple[tuple[int, bytes], ...]:
     return tuple(one for one in parsed.sections if one[0] not in _NOT_CODE)
+
+
+def _data(parsed: WasmModule) -> Data:
+    active = ((one.offset, one.data) for one in parsed.segments)
+    return Data(
+        parsed.memories[0].minimum_bytes,
+        tuple((offset, data) for offset, data in active if offset is not None),
+    )
 
 
 @lru_cache(maxsize=1)
@@ -57,6 +112,58 @@ def _own_code() -> tuple[tuple[int, bytes], ...] | None:
         return _code(parse(packaged_engine()))
     except EngineMissingError:
         return None
+
+
+@lru_cache(maxsize=2)
+def _own_machine_code(*, guarded: bool) -> Code:
+    """Return the packaged engine compiled, with a memory of one page and nothing in it."""
+    bare = rewrite(packaged_engine(), memory=MemoryLimits(1, None), keep_data=False)
+    engine = _runtime.engine(guarded=guarded)
+    return _cached(engine, bare, lambda: engine.compile(bare))
+
+
+def _foreign_machine_code(wasm: bytes, parsed: WasmModule, limits: Limits) -> Code:
+    engine = _runtime.engine()
+
+    def compile_now() -> Code:
+        _runtime.validate(wasm)
+        if parsed.code_bytes <= _SHORT_CODE_BYTES:
+            return engine.compile(wasm)
+        return engine.deserialize(_in_child(wasm, limits))
+
+    return _cached(engine, wasm, compile_now)
+
+
+# Machine code that is in use in this process, by its key.
+_in_use: Final[WeakValueDictionary[str, Code]] = WeakValueDictionary()
+
+
+def _cached(engine: Engine, wasm: bytes, compile_now: Callable[[], Code]) -> Code:
+    """Return machine code that is here or on disk, or make it now and keep it."""
+    key = _code_cache.key_of(wasm, engine.options)
+    code = _in_use.get(key)
+    if code is None:
+        code = _in_use[key] = _stored(key, engine) or _store(key, compile_now())
+    return code
+
+
+def _stored(key: str, engine: Engine) -> Code | None:
+    cache = _code_cache.current()
+    content = cache.load(key) if cache is not None else None
+    if cache is None or content is None:
+        return None
+    try:
+        return engine.deserialize(content)
+    except WasmtimeError:  # made by another version, or for another processor
+        cache.discard(key)
+        return None
+
+
+def _store(key: str, code: Code) -> Code:
+    cache = _code_cache.current()
+    if cache is not None:
+        cache.store(key, code.serialize())
+    return code
 
 
 def _in_child(wasm: bytes, limits: Limits) -> bytes:

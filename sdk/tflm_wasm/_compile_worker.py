@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import sys
 
-import wasmtime
-
 from tflm_wasm import _runtime
 
 _HEAP_BYTES = 2 << 30
@@ -25,5 +23,5 @@ def _limit_memory() -> None:
 def main() -> None:
     """Compile the module on stdin."""
     _limit_memory()
-    module = wasmtime.Module(_runtime.engine(), sys.stdin.buffer.read())
-    sys.stdout.buffer.write(module.serialize())
+    code = _runtime.engine().compile(sys.stdin.buffer.read())
+    sys.stdout.buffer.write(code.serialize())

@@ -10,11 +10,12 @@ from typing import Final
 from tflm_wasm import _abi
 from tflm_wasm._block import Block, Descriptor
 from tflm_wasm._errors import ContractError, GuestStackOverflow
+from tflm_wasm._status import call_error
 from tflm_wasm._tensor import view_dtype
 
 # Fields that a call may change, besides the error text; init may change more.
 _WRITTEN_BY_CALLS: Final = frozenset(
-    ("output_size", "status", "error_op", "error_subgraph", "op_code")
+    ("output_size", "status", "error_op", "error_subgraph", "op_code", "frames_done")
 )
 _KEPT_BY_INIT: Final = tuple(
     name
@@ -153,6 +154,25 @@ class Fixture:
         self._content = block.copy()
         fixed = _FIXED if block["abi_minor"] <= _abi.ABI_MINOR else _FIXED_LATER
         self._spans = [(a, b, self._content[a:b]) for a, b in fixed]
+
+    def settle(self, block: Block, returned: int, *, has_outputs: bool) -> None:
+        """Check everything that a call left.
+
+        Args:
+            block: The block.
+            returned: The status that the call returned.
+            has_outputs: Whether the outputs are there when it succeeded.
+
+        Raises:
+            GuestStatusError: The call says no.
+            GuestStackOverflow, ContractError: The guest misbehaved.
+        """
+        status = check_status(block, returned)
+        if status is _abi.Status.OK and has_outputs:
+            self.check_output(block)
+        self.check(block)
+        if status is not _abi.Status.OK:
+            raise call_error(status, block)
 
     def check_output(self, block: Block) -> None:
         """Check the output range that a successful invoke left.

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tflm_wasm import _abi, _files
 from tflm_wasm._arrays import check_arrays
+from tflm_wasm._batch import Loop, Out, prepare
 from tflm_wasm._errors import (
     DeviceRefusedError,
     DeviceStateError,
@@ -27,14 +28,7 @@ from tflm_wasm._errors import (
 )
 from tflm_wasm._link._client import Client, Restarted
 from tflm_wasm._link._defs import SLOT_COUNT, ErrorCode, Type
-from tflm_wasm._link._messages import (
-    Identity,
-    LogRecord,
-    SlotInfo,
-    Stats,
-    device_counters,
-    pack,
-)
+from tflm_wasm._link._messages import Identity, LogRecord, SlotInfo, Stats, device_counters, pack
 from tflm_wasm._link._remote import RemoteModel, read_model
 from tflm_wasm._link._runs import invoke, profile
 from tflm_wasm._link._serial import SerialTransport
@@ -215,6 +209,11 @@ class Device:
         model = self._write(arrays, deadline)
         self._invoke(deadline)
         return tuple(tensor.view.copy() for tensor in model.outputs)
+
+    def invoke_many(self, *frames: ArrayLike, out: Out = None) -> tuple[NDArray[Any], ...]:
+        """Run frame after frame, each by requests of its own; else as `Session.invoke_many`."""
+        model = self._loaded(self._deadline())
+        return Loop(self.run).run(prepare(model.inputs, model.outputs, frames, out))
 
     def profile(self, *arrays: ArrayLike) -> Profile:
         """Run once, as `run`, and time each operator by itself; `outputs` then hold the outputs.

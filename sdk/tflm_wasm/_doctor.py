@@ -80,6 +80,7 @@ def diagnose() -> Diagnosis:
             Finding("platform", "ok", platform.platform(), "runs that", needed=True),
             *(_distribution(name, "needed to build and run") for name in ("numpy", "wasmtime")),
             _engine(),
+            _code_cache(),
             *(_oracle(name) for name in _oracles.NAMES),
             *(_extra(name) for name in _EXTRAS),
             *(_program(name) for name in _PROGRAMS),
@@ -154,8 +155,19 @@ def _engine() -> Finding:
         state: State = "missing" if isinstance(error, EngineMissingError) else "broken"
         fix = "pip install --force-reinstall tflm-wasm"
         return Finding("engine.wasm", state, str(error), purpose, fix, needed=True)
-    detail = f"{len(ops)} builtin operators, {engine.size:,} bytes, sha256 {engine.sha256}"
+    detail = f"{len(ops)} operators, {engine.size:,} bytes, sha256 {engine.sha256}"
     return Finding("engine.wasm", "ok", detail, purpose, needed=True)
+
+
+def _code_cache() -> Finding:
+    from tflm_wasm import code_cache
+
+    name, purpose = "code cache", "opens modules without compiling them"
+    info = code_cache.info()
+    if info.folder is None:
+        return Finding(name, "missing", "off", purpose, f"unset {code_cache.VARIABLE}")
+    detail = f"{info.folder}: {info.entries} entries, {info.bytes:,} of {info.limit_bytes:,} bytes"
+    return Finding(name, "ok", detail, purpose)
 
 
 def _oracle(name: str) -> Finding:

@@ -2,6 +2,7 @@
 
 TflmWasmError
 ├── EngineMissingError            the package was installed without its compiled engine
+├── RuntimeLibraryError           wasmtime is missing, or of a version that is not known
 ├── LimitsError                   a bound in `Limits` makes no sense              (ValueError)
 ├── ProfileError                  the profile is unknown, or was not opted into   (ValueError)
 ├── FileError                     a file can't be read or written                 (OSError)
@@ -96,6 +97,7 @@ from tflm_wasm._errors_board import RunnerFailedError as RunnerFailedError
 from tflm_wasm._errors_board import RunnerMissingError as RunnerMissingError
 from tflm_wasm._errors_board import RunnerOptionError as RunnerOptionError
 from tflm_wasm._errors_board import VerifyError as VerifyError
+from tflm_wasm._errors_host import RuntimeLibraryError as RuntimeLibraryError
 from tflm_wasm._errors_link import DeviceRefusedError as DeviceRefusedError
 from tflm_wasm._errors_link import DeviceStateError as DeviceStateError
 from tflm_wasm._errors_link import LinkError as LinkError
@@ -295,9 +297,13 @@ class GuestError(TflmWasmError):
 
 
 class GuestStatusError(GuestError):
-    """The guest returned a status other than ok; its session can be used further."""
+    """The guest returned a status other than ok; its session can be used further.
+
+    `frame` is the index of the frame that failed, in a call with many.
+    """
 
     status: Status
+    frame: int | None = None
     op_index: int | None = None
     subgraph_index: int | None = None
 

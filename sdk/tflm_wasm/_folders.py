@@ -1,13 +1,34 @@
-"""Where this package keeps what lives until the machine restarts."""
+"""Where this package keeps what outlives a process."""
 
 from __future__ import annotations
 
+import os
+import sys
 import warnings
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from tflm_wasm._errors import FileError, SerialMissing
+
+
+def cache_folder(name: str) -> Path | None:
+    """Return where this user's cached files of a kind go; None when that can't be told.
+
+    Nothing there is needed, so nothing is made here.
+    """
+    try:
+        if named := os.environ.get("XDG_CACHE_HOME"):
+            base = Path(named)
+        elif sys.platform == "darwin":
+            base = Path.home() / "Library" / "Caches"
+        elif sys.platform == "win32":
+            base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+        else:
+            base = Path.home() / ".cache"
+    except RuntimeError:  # there is no home
+        return None
+    return base / "tflm-wasm" / name
 
 
 def needed(name: str) -> Any:

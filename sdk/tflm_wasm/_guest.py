@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
+from typing import Final
 
 import numpy as np
-import wasmtime
 from numpy.typing import NDArray
 
-from tflm_wasm import _runtime
+from tflm_wasm import _abi, _runtime
+from tflm_wasm._compile import Compiled, Data
 from tflm_wasm._errors import (
     GuestError,
     GuestMemoryGrown,
@@ -20,61 +21,89 @@ from tflm_wasm._errors import (
 )
 from tflm_wasm._limits import Limits
 from tflm_wasm._wasm import PAGE_BYTES
+from tflm_wasm._wasmtime import Function, Instance, Trap, WasmtimeError
 
-_MAX_TABLE_ELEMENTS = 65_536
+_MAX_TABLE_ELEMENTS: Final = 65_536
+_MAX_TABLES: Final = 8
+
+
+class _Memory:
+    """Linear memory as NumPy takes it: the array keeps this alive, and this the instance."""
+
+    def __init__(self, instance: Instance) -> None:
+        self._owner = instance
+        address, size = instance.memory
+        self.__array_interface__ = {
+            "version": 3,
+            "shape": (size,),
+            "typestr": "|u1",
+            "data": (address, False),
+        }
 
 
 class Guest:
-    """Owns a wasmtime store with one instance in it.
+    """Owns an instance of a module.
 
-    The store is freed with the last reference to this guest and to views of its memory, so a view
-    never dangles.
+    It is freed with the last reference to this guest and to views of its memory, so a view never
+    dangles.
+
+    Args:
+        compiled: The module.
+        limits: Bounds on memory and running time.
 
     Attributes:
         memory: All of linear memory, uint8, shape (bytes,); a writable view.
+        lock: Held during a call: entering an instance from two threads would be undefined.
+        clock: What counts time for this guest.
+        is_own: Whether its code is this package's engine.
+        may_grow: Whether the guest could grow its memory.
 
     Raises:
         ModuleError: The module does not instantiate within the limits.
     """
 
-    def __init__(self, compiled: wasmtime.Module, limits: Limits) -> None:
+    def __init__(self, compiled: Compiled, limits: Limits) -> None:
         self._limits = limits
-        self._ticks = _runtime.Clock.ticks(limits.time_s)
-        self._lock = threading.Lock()
-        self._store = wasmtime.Store(_runtime.engine())
-        self._store.set_limits(
-            memory_size=limits.memory_bytes,
-            table_elements=_MAX_TABLE_ELEMENTS,
-            instances=1,
-            tables=8,
-            memories=1,
-        )
-        self._store.set_epoch_deadline(self._ticks)
-        _runtime.clock().watch(self)
+        self.lock = threading.Lock()
+        self.is_guarded, self.is_own = compiled.guarded, compiled.is_own
+        self.clock = _runtime.clock() if compiled.guarded else _runtime.NEVER
+        self._seen = -1
+        self._ticks = _runtime.Clock.ticks(limits.time_s) if limits.time_s is not None else 0
         try:
-            self._exports = wasmtime.Instance(self._store, compiled, []).exports(self._store)
-        except (wasmtime.WasmtimeError, wasmtime.Trap) as error:
-            reason = str(error).splitlines()[-1].strip()
+            self._instance = Instance(
+                compiled.code,
+                (limits.memory_bytes, _MAX_TABLE_ELEMENTS, _MAX_TABLES),
+                self._ticks if compiled.guarded else None,
+            )
+        except (WasmtimeError, Trap) as error:
             raise ModuleError(
-                f"The module does not instantiate: {reason}", rule="module.instantiate"
+                f"The module does not instantiate: {error}", rule="module.instantiate"
             ) from error
-        memory = self._exports["memory"]
-        if not isinstance(memory, wasmtime.Memory):
-            raise ModuleError("The export `memory` is not a memory", rule="memory.export")
-        self._memory = memory
-        self._functions: dict[str, wasmtime.Func] = {}
-        self.memory: NDArray[np.uint8] = self._view()
+        if compiled.guarded:
+            self.clock.watch(self)
+        self._functions: dict[str, Function] = {}
+        self.may_grow = compiled.may_grow
+        self.memory: NDArray[np.uint8] = np.asarray(_Memory(self._instance))
+        if compiled.data is not None:
+            self._fill(compiled.data)
 
-    def _view(self) -> NDArray[np.uint8]:
-        size = self._memory.data_len(self._store)
-        buffer = self._memory.get_buffer_ptr(self._store, size)
-        # The array keeps the buffer alive, and the buffer the store.
-        buffer._tflm_wasm_owner = self._store  # type: ignore[attr-defined]
-        view: NDArray[np.uint8] = np.frombuffer(memoryview(buffer), np.uint8)
-        return view
+    def _fill(self, data: Data) -> None:
+        self.grow(data.memory_bytes)
+        self._limit_memory(len(self.memory))
+        memory = self.memory.data
+        for offset, content in data.segments:
+            end = offset + len(content)
+            if end > len(memory):
+                raise ModuleError(
+                    f"The module does not instantiate: data at [{offset}, {end}) is not in memory",
+                    rule="module.instantiate",
+                )
+            memory[offset:end] = content
 
     def grow(self, size: int) -> None:
         """Grow memory to at least `size` bytes, as its host, between two calls.
+
+        `memory` is then new; older views hold the same bytes, in the same place.
 
         Raises:
             ModuleTooLargeError: `size` is over the limits, or over the module's own maximum.
@@ -82,19 +111,45 @@ class Guest:
         missing = -(-(size - len(self.memory)) // PAGE_BYTES)
         if missing <= 0:
             return
+        self._limit_memory(self._limits.memory_bytes)
         try:
-            self._memory.grow(self._store, missing)
-        except wasmtime.WasmtimeError as error:
+            self._instance.grow(missing)
+        except WasmtimeError as error:
             raise ModuleTooLargeError(
                 f"{size:,} bytes of memory are needed; {self._limits.memory_bytes:,} are allowed",
                 what="memory",
                 size=size,
                 limit=self._limits.memory_bytes,
             ) from error
-        self.memory = self._view()
+        self.memory = np.asarray(_Memory(self._instance))
+        if not self.may_grow:
+            self._limit_memory(len(self.memory))
+
+    def _limit_memory(self, size: int) -> None:
+        self._instance.limit((size, _MAX_TABLE_ELEMENTS, _MAX_TABLES))
+
+    def function(self, name: str) -> Function:
+        """Return the function that is exported as `name`, one of the ABI's."""
+        function = self._functions.get(name)
+        if function is None:
+            arguments = len(_abi.EXPORTS[name].params)
+            function = self._functions[name] = self._instance.function(name, arguments)
+        return function
 
     def call(self, name: str, *args: int) -> int | None:
-        """Call the exported function `name` and return its result: the one path into the guest.
+        """Call the exported function `name` and return its result, None when it has none.
+
+        Raises:
+            GuestError: As `enter`.
+        """
+        function = self.function(name)
+        with self.lock:
+            function.put(*args)
+            result = self.enter(function)
+        return result if _abi.EXPORTS[name].results else None
+
+    def enter(self, function: Function) -> int:
+        """Call a function of this guest: the one path into it. The caller holds `lock`.
 
         Raises:
             GuestTrap: It trapped.
@@ -102,35 +157,48 @@ class Guest:
             GuestStackOverflow: It used up its WebAssembly stack.
             GuestMemoryGrown: It grew its memory.
         """
-        function = self._functions.get(name) or self._function(name)
-        with self._lock:  # entering a store from two threads would be undefined
-            self._store.set_epoch_deadline(self._ticks)
-            try:
-                result: int | None = function(self._store, *args)
-            except wasmtime.Trap as trap:
-                raise self._stopped(name, trap) from trap
-            size = self._memory.data_len(self._store)
+        if self.clock.now != self._seen:
+            self.arm()
+        return self.leave(function, function.call())
+
+    def arm(self) -> int:
+        """Give the next calls their time limit; return the clock's time.
+
+        While the clock stands still, the deadline of the call before will do.
+        """
+        self._seen = self.clock.now
+        if self.is_guarded:
+            self._instance.set_deadline(self._ticks)
+        return self._seen
+
+    def leave(self, function: Function, error: int | None) -> int:
+        """Return what a call returned, which ended with `error`.
+
+        Raises:
+            GuestError: As `enter`.
+        """
+        try:
+            result = function.result(error)
+        except (Trap, WasmtimeError) as stop:
+            raise self._stopped(function.name, stop) from stop
+        if self.may_grow:
+            self._check_size(function.name)
+        return result
+
+    def _check_size(self, name: str) -> None:
+        size = self._instance.size()
         if size != len(self.memory):
             raise GuestMemoryGrown(
                 f"`{name}` grew the memory from {len(self.memory):,} to {size:,} bytes",
                 before=len(self.memory),
                 after=size,
             )
-        return result
 
-    def _function(self, name: str) -> wasmtime.Func:
-        function = self._exports[name]
-        if not isinstance(function, wasmtime.Func):
-            raise ModuleError(f"The export `{name}` is not a function", rule="export.present")
-        self._functions[name] = function
-        return function
-
-    def _stopped(self, name: str, trap: wasmtime.Trap) -> GuestError:
-        code = trap.trap_code
-        if code is wasmtime.TrapCode.INTERRUPT:
-            limit = self._limits.time_s
+    def _stopped(self, name: str, error: Trap | WasmtimeError) -> GuestError:
+        kind = error.kind if isinstance(error, Trap) else "unknown"
+        if kind == "interrupt":
+            limit = self._limits.time_s or 0.0
             return GuestTimeout(f"`{name}` ran longer than {limit:g} s", time_s=limit)
-        if code is wasmtime.TrapCode.STACK_OVERFLOW:
+        if kind == "stack_overflow":
             return GuestStackOverflow(f"`{name}` used up the WebAssembly stack")
-        kind = code.name.lower() if code is not None else "unknown"
         return GuestTrap(f"`{name}` trapped: {kind.replace('_', ' ')}", kind=kind)

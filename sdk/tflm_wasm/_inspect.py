@@ -51,6 +51,8 @@ class Inspection:
         sha256: Digest of the file, in hex.
         model_bytes: Size of the model; it stays in a board's flash.
         profile: The smallest profile that the model fits, or None when it fits none.
+        needs_extended: Why the strict profile is too small for a model that the extended one
+            takes: its size, or what it has that TFLM lacks. Empty when it is not.
         inputs: The main subgraph's inputs.
         outputs: The main subgraph's outputs.
         tensors: All tensors of the main subgraph, those included.
@@ -67,6 +69,7 @@ class Inspection:
     sha256: str
     model_bytes: int
     profile: str | None
+    needs_extended: tuple[Problem, ...]
     inputs: tuple[TensorInfo, ...]
     outputs: tuple[TensorInfo, ...]
     tensors: tuple[TensorInfo, ...]
@@ -90,6 +93,7 @@ class Inspection:
             "sha256": self.sha256,
             "model_bytes": self.model_bytes,
             "profile": self.profile,
+            "needs_extended": [asdict(problem) for problem in self.needs_extended],
             "stateful": self.stateful,
             "arena_bytes": self.arena_bytes,
             "ram_bytes": self.ram_bytes,
@@ -100,6 +104,7 @@ class Inspection:
             "ops": [_op_dict(op) for op in self.ops],
             "problems": [asdict(problem) for problem in self.problems],
             "supported_ops": list(supported_ops()),
+            "extended_ops": sorted({*supported_ops("extended")} - {*supported_ops()}),
             "boards": [
                 {
                     "name": fit.board.name,
@@ -177,7 +182,9 @@ def _inspect(
 ) -> Inspection:
     parsed = Model(model)
     arena = ram = stateful = None
+    needs_extended: tuple[Problem, ...] = ()
     if module is not None:
+        needs_extended = tuple(unsupported(model, profile="strict"))
         with module.open() as session:
             arena, stateful = session.arena_needed, session.stateful
         ram = _guest_ram_bytes(module, arena)
@@ -186,7 +193,8 @@ def _inspect(
         file_bytes=len(content),
         sha256=hashlib.sha256(content).hexdigest(),
         model_bytes=len(model),
-        profile=_smallest_profile(model, parsed),
+        profile="extended" if needs_extended else _smallest_profile(model, parsed),
+        needs_extended=needs_extended,
         inputs=tuple(parsed.tensor(index) for index in parsed.inputs),
         outputs=tuple(parsed.tensor(index) for index in parsed.outputs),
         tensors=tuple(parsed.tensor(index) for index in range(parsed.tensor_count())),

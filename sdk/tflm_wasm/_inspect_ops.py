@@ -29,6 +29,14 @@ _ABOUT_ONE_OP = (UnsupportedOpError, UnsupportedTypeError, ShapeError, Parameter
 _MAX_PROBLEMS = 256
 _OPERATORS_FIELD = 10  # of a SubGraph, in its vtable
 _CUSTOM = 32
+# TFLM's custom ops, but for ethos-u, which is none without its NPU.
+_CUSTOM_NAMES = (
+    *("CIRCULAR_BUFFER", "TFLM_DECODE", "TFLite_Detection_PostProcess"),
+    *("SignalDelay", "SignalEnergy", "SignalFftAutoScale", "SignalFilterBank"),
+    *("SignalFilterBankLog", "SignalFilterBankSpectralSubtraction", "SignalFilterBankSquareRoot"),
+    *("SignalFramer", "SignalIrfft", "SignalOverlapAdd", "SignalPCAN", "SignalRfft"),
+    *("SignalStacker", "SignalWindow"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,11 +146,16 @@ def _macs_of_shapes(name: str, inputs: list[tuple[int, ...]], output: tuple[int,
     return 0
 
 
-def unsupported(data: bytes) -> list[Problem]:
+def unsupported(data: bytes, *, profile: str = "extended") -> list[Problem]:
     """Return everything the engine refuses about a model, not only the first.
 
-    The engine itself is the judge: it loads the model under the extended profile, and each
-    operator that it refuses is taken out before it is asked again.
+    The engine itself is the judge: it loads the model, and each operator that it refuses is taken
+    out before it is asked again.
+
+    Args:
+        data: The model.
+        profile: The profile under which it is loaded. "strict" names what is beyond TFLM in a
+            model that has no problem under "extended".
 
     Raises:
         EngineMissingError: There is no engine to ask.
@@ -152,7 +165,7 @@ def unsupported(data: bytes) -> list[Problem]:
     problems: list[Problem] = []
     while len(problems) < _MAX_PROBLEMS:
         try:
-            build(bytes(patched), profile="extended")
+            build(bytes(patched), profile=profile)
             break
         except _ABOUT_ONE_OP as error:
             if error.op_index is None or error.subgraph_index is None:
@@ -160,7 +173,8 @@ def unsupported(data: bytes) -> list[Problem]:
                 break
             gone = removed.setdefault(error.subgraph_index, [])
             index = _original_index(error.op_index, gone)
-            problems.append(_problem(data, error, error.subgraph_index, index))
+            beyond = profile == "strict"
+            problems.append(_problem(data, error, error.subgraph_index, index, beyond=beyond))
             gone.append(index)
             if not _remove_op(patched, error.subgraph_index, error.op_index):
                 break
@@ -181,7 +195,7 @@ def _original_index(index: int, gone: list[int]) -> int:
     return index
 
 
-def _problem(data: bytes, error: ModelError, subgraph: int, index: int) -> Problem:
+def _problem(data: bytes, error: ModelError, subgraph: int, index: int, *, beyond: bool) -> Problem:
     try:
         root, model = tflite.Model.GetRootAs(data, 0), Model(data)
         with reading(f"operator {index}"):
@@ -189,10 +203,12 @@ def _problem(data: bytes, error: ModelError, subgraph: int, index: int) -> Probl
     except MalformedModelError:
         return Problem(subgraph, index, None, type(error).__name__, str(error))
     reason = str(error)
-    if isinstance(error, UnsupportedOpError):
-        reason = f"op {index}: {op.name} is not supported, with {_types(op)}"
-    elif reason.startswith(f"op {error.op_index} "):  # its index once others were taken out
-        reason = f"op {index} {reason.split(' ', 2)[2]}"
+    given = f"op {error.op_index}"  # its index once others were taken out
+    if isinstance(error, UnsupportedOpError) and not beyond:
+        more = reason.partition(" is not supported")[2]
+        reason = f"op {index}: {op.name} is not supported, with {_types(op)}{more}"
+    elif reason.startswith((f"{given} ", f"{given}:")):
+        reason = f"op {index}{reason.removeprefix(given)}"
     return Problem(subgraph, index, op.name, type(error).__name__, reason)
 
 
@@ -223,26 +239,28 @@ def _remove_op(data: bytearray, subgraph: int, index: int) -> bool:
     return bool(0 <= index < count)
 
 
-def supported_ops() -> tuple[str, ...]:
-    """Return the names of the builtin operators that the engine has, sorted.
+def supported_ops(profile: str = "strict") -> tuple[str, ...]:
+    """Return the names of the operators that the engine has under a profile, sorted.
 
-    The engine is asked, with a model of one operator for each code of the schema: it knows an
-    operator when it refuses the model for any other reason than that.
+    It is asked for each of the schema's and of TFLM's custom ones, with a model of that operator:
+    it knows an operator when it refuses the model for any other reason than that.
 
     Raises:
         EngineMissingError: There is no engine to ask.
     """
-    return _supported_by(packaged_engine())
+    return _supported_by(packaged_engine(), profile)
 
 
-@lru_cache(maxsize=1)
-def _supported_by(engine: bytes) -> tuple[str, ...]:
-    return tuple(sorted(name for code, name in builtin_names().items() if _knows(engine, code)))
+@lru_cache(maxsize=2)
+def _supported_by(engine: bytes, profile: str) -> tuple[str, ...]:
+    builtin = [name for code, name in builtin_names().items() if _knows(engine, profile, code)]
+    custom = [name for name in _CUSTOM_NAMES if _knows(engine, profile, _CUSTOM, name)]
+    return tuple(sorted([*builtin, *custom]))
 
 
-def _knows(engine: bytes, code: int) -> bool:
+def _knows(engine: bytes, profile: str, code: int, custom: str = "") -> bool:
     try:
-        build(_one_op_model(code), engine=engine)
+        build(_one_op_model(code, custom), profile=profile, engine=engine)
     except UnsupportedOpError:
         return False
     except TflmWasmError:
@@ -250,9 +268,10 @@ def _knows(engine: bytes, code: int) -> bool:
     return True
 
 
-def _one_op_model(code: int) -> bytes:
-    """Return a model whose one operator has no tensors."""
+def _one_op_model(code: int, custom: str) -> bytes:
+    """Return a model whose one operator has no tensors; `custom` is a custom op's own name."""
     b = flatbuffers.Builder(256)
+    name = b.CreateString(custom)
     tflite.OperatorStart(b)
     op = tflite.OperatorEnd(b)
     b.StartVector(4, 1, 4)
@@ -267,6 +286,7 @@ def _one_op_model(code: int) -> bytes:
     tflite.OperatorCodeStart(b)
     tflite.OperatorCodeAddDeprecatedBuiltinCode(b, min(code, 127))
     tflite.OperatorCodeAddBuiltinCode(b, code)
+    tflite.OperatorCodeAddCustomCode(b, name)
     opcode = tflite.OperatorCodeEnd(b)
     b.StartVector(4, 1, 4)
     b.PrependUOffsetTRelative(opcode)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import cached_property
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tflm_wasm._arrays import raw_bytes
 from tflm_wasm._details import Details
 from tflm_wasm._errors import (
     NotAllocatedError,
@@ -24,6 +26,8 @@ from tflm_wasm._model import Signature
 from tflm_wasm._session import Session
 from tflm_wasm._signature import SignatureRunner
 from tflm_wasm._tensor import ELEMENT_TYPES
+
+_ALL: Final = slice(None)
 
 
 class Interpreter:
@@ -42,7 +46,8 @@ class Interpreter:
         experimental_op_resolver_type: Accepted: every resolver would give TFLM's results.
         experimental_preserve_all_tensors: Must be false.
         experimental_disable_delegate_clustering: Accepted: there are no delegates.
-        profile: "strict" (models to 128 KiB, inputs to 64 KiB) or "extended".
+        profile: "strict" (models to 128 KiB, inputs to 64 KiB) or "extended" (4 MiB, 1 MiB, and
+            what TFLM lacks).
         limits: Bounds on memory and running time.
 
     Raises:
@@ -70,10 +75,20 @@ class Interpreter:
         if experimental_preserve_all_tensors:
             raise OptionError("Intermediate tensors share the arena and are not preserved")
         self._session: Session = as_module(source, profile=profile).open(limits=limits)
-        self._details = Details(self._session)
         self._staged = {t.index: np.zeros(t.shape, t.dtype) for t in self._session.inputs}
-        self._outputs = {t.index: t.view for t in self._session.outputs}
+        self._targets = {i: (array, array.dtype, array.shape) for i, array in self._staged.items()}
+        others = (t for t in self._session.outputs if t.index not in self._staged)
+        self._outputs = {t.index: t.view for t in others}
+        # What each invoke copies: to an input in the module, what was set.
+        self._copies = [
+            (raw_bytes(t.view), raw_bytes(self._staged[t.index])) for t in self._session.inputs
+        ]
         self._allocated = False
+
+    @cached_property
+    def _details(self) -> Details:
+        """Reading the model's description takes longer than opening it, and not everyone asks."""
+        return Details(self._session)
 
     def allocate_tensors(self) -> None:
         """Make the tensors accessible. The arena was planned when the interpreter was made."""
@@ -106,20 +121,24 @@ class Interpreter:
             TensorValueError: `value` has another dtype or shape.
             NotAllocatedError: `allocate_tensors()` was not called.
         """
-        target = self._staged.get(tensor_index)
+        target = self._targets.get(tensor_index) if self._allocated else None
         if target is None:
-            self._details.check(tensor_index)
+            raise self._not_settable(tensor_index)
+        staged, dtype, shape = target
+        array = np.asarray(value)
+        if array.dtype is not dtype or array.shape != shape:
+            self._check_value(tensor_index, array, staged)
+        staged[...] = array
+
+    def _not_settable(self, index: int) -> NotAllocatedError | TensorAccessError:
+        """Return why a tensor can't be set, when there is such a tensor."""
+        if index not in self._staged:
+            self._details.check(index)
         if not self._allocated:
-            raise NotAllocatedError(
+            return NotAllocatedError(
                 "Cannot set tensor: Tensor is unallocated. Try calling allocate_tensors() first"
             )
-        if target is None:
-            raise TensorAccessError(
-                f"Cannot set tensor: tensor {tensor_index} is not an input", index=tensor_index
-            )
-        array = np.asarray(value)
-        self._check_value(tensor_index, array, target)
-        target[...] = array
+        return TensorAccessError(f"Cannot set tensor: tensor {index} is not an input", index=index)
 
     def _check_value(self, index: int, array: NDArray[Any], target: NDArray[Any]) -> None:
         if array.dtype != target.dtype:
@@ -155,7 +174,8 @@ class Interpreter:
             raise TensorAccessError(
                 f"Tensors of subgraph {subgraph_index} are not accessible", index=tensor_index
             )
-        return self._view(tensor_index).copy()
+        view = self._outputs.get(tensor_index) if self._allocated else None
+        return (self._view(tensor_index) if view is None else view).copy()
 
     def tensor(self, tensor_index: int) -> Callable[[], NDArray[Any]]:
         """Return a function that returns a view of an input, an output or a constant.
@@ -191,8 +211,8 @@ class Interpreter:
         """
         if not self._allocated:
             raise NotAllocatedError("Invoke called on model that is not ready.")
-        for tensor in self._session.inputs:
-            tensor.view[...] = self._staged[tensor.index]
+        for view, staged in self._copies:
+            view[_ALL] = staged
         self._session.invoke()
 
     def reset_all_variables(self) -> None:

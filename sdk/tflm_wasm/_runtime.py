@@ -1,4 +1,4 @@
-"""The one wasmtime engine of this process, and the clock that stops guests that run too long."""
+"""The wasmtime engines of this process, and the clock that stops guests that run too long."""
 
 from __future__ import annotations
 
@@ -10,22 +10,40 @@ from functools import lru_cache
 from math import ceil
 from typing import Final
 
-import wasmtime
-
 from tflm_wasm._errors import MalformedModuleError, ModuleTooLargeError
 from tflm_wasm._limits import Limits
 from tflm_wasm._wasm import WasmModule
+from tflm_wasm._wasmtime import Code, Engine, WasmtimeError
 
 _TICK_S: Final = 0.01
+OPTIONS: Final = {
+    # Compiler threads would not survive a fork, and a model compiles in a moment.
+    "parallel_compilation": False,
+    # A view of memory stays where it is when its host grows it.
+    "memory_may_move": False,
+    # Results of these differ between hosts, or they need what a microcontroller lacks.
+    "wasm_relaxed_simd": False,
+    "wasm_threads": False,
+    "wasm_memory64": False,
+    "wasm_multi_memory": False,
+    "wasm_tail_call": False,
+    "wasm_exceptions": False,
+    "wasm_function_references": False,
+    "wasm_gc": False,
+}
 
 
 class Clock:
     """Advances the engine's epoch every 10 ms, in one daemon thread, while any guest lives.
 
     A late tick only ever makes a time limit longer, never shorter.
+
+    Attributes:
+        now: How often it ticked. The engine's epoch is the same number or, for a moment, one more.
     """
 
-    def __init__(self, engine: wasmtime.Engine) -> None:
+    def __init__(self, engine: Engine) -> None:
+        self.now = 0
         self._engine = engine
         self._guests: weakref.WeakSet[object] = weakref.WeakSet()
         self._lock = threading.Lock()
@@ -46,8 +64,11 @@ class Clock:
 
     @staticmethod
     def ticks(time_s: float) -> int:
-        """Return how many ticks take at least `time_s` seconds, wherever in a tick it starts."""
-        return ceil(time_s / _TICK_S) + 1
+        """Return how many ticks take at least `time_s` seconds.
+
+        One more for the tick under way, and one for the moment in which `now` is behind.
+        """
+        return ceil(time_s / _TICK_S) + 2
 
     def _start(self) -> None:
         if self._thread is None:
@@ -58,41 +79,53 @@ class Clock:
         while True:
             time.sleep(_TICK_S)
             self._engine.increment_epoch()
+            self.now += 1
             with self._lock:
                 if not self._guests:
                     self._thread = None
                     return
 
 
-@lru_cache(maxsize=1)
-def engine() -> wasmtime.Engine:
-    """Return the shared engine: WebAssembly 2.0 and nothing beyond it, with epoch interruption."""
-    config = wasmtime.Config()
-    config.epoch_interruption = True
-    # Compiler threads would not survive a fork, and a model compiles in a moment.
-    config.parallel_compilation = False
-    # Results of these differ between hosts, or they need what a microcontroller lacks.
-    config.wasm_relaxed_simd = False
-    config.wasm_threads = False
-    config.wasm_memory64 = False
-    config.wasm_multi_memory = False
-    config.wasm_tail_call = False
-    config.wasm_exceptions = False
-    config.wasm_function_references = False
-    config.wasm_gc = False
-    return wasmtime.Engine(config)
+class _Never:
+    """The clock of guests that no one stops: it stands still."""
+
+    now = 0
+
+    def watch(self, guest: object) -> None:
+        """Do nothing."""
+
+
+NEVER: Final = _Never()
+
+
+def engine(*, guarded: bool = True) -> Engine:
+    """Return the engine for WebAssembly 2.0 and nothing beyond it.
+
+    Args:
+        guarded: Whether code can be interrupted when it runs too long. That costs a comparison in
+            each loop and function.
+
+    Raises:
+        RuntimeLibraryError: wasmtime is not what it should be.
+    """
+    return _engine(guarded)  # by position: the cache takes a default for another argument
+
+
+@lru_cache(maxsize=2)
+def _engine(guarded: bool) -> Engine:  # noqa: FBT001
+    return Engine({**OPTIONS, "epoch_interruption": guarded})
 
 
 @lru_cache(maxsize=1)
 def clock() -> Clock:
-    """Return the clock of the shared engine."""
+    """Return the clock of the guarded engine."""
     shared = Clock(engine())
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=shared.restart_after_fork)
     return shared
 
 
-def compile_module(wasm: bytes, parsed: WasmModule, limits: Limits) -> wasmtime.Module:
+def compile_module(wasm: bytes, parsed: WasmModule, limits: Limits) -> Code:
     """Compile a module in this process, however long that takes.
 
     Raises:
@@ -101,7 +134,7 @@ def compile_module(wasm: bytes, parsed: WasmModule, limits: Limits) -> wasmtime.
     """
     check_sizes(wasm, parsed, limits)
     validate(wasm)
-    return wasmtime.Module(engine(), wasm)
+    return engine().compile(wasm)
 
 
 def check_sizes(wasm: bytes, parsed: WasmModule, limits: Limits) -> None:
@@ -132,9 +165,8 @@ def validate(wasm: bytes) -> None:
         MalformedModuleError: It is not valid WebAssembly 2.0.
     """
     try:
-        wasmtime.Module.validate(engine(), wasm)
-    except wasmtime.WasmtimeError as error:
-        reason = str(error).splitlines()[-1].strip()
+        engine().validate(wasm)
+    except WasmtimeError as error:
         raise MalformedModuleError(
-            f"The module is not valid: {reason}", rule="module.wasm"
+            f"The module is not valid: {error}", rule="module.wasm"
         ) from error

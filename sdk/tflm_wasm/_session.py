@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import copy
 import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from statistics import median_low
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -12,14 +15,22 @@ from numpy.typing import ArrayLike, NDArray
 
 from tflm_wasm import _abi, _contract
 from tflm_wasm._arrays import check_arrays
+from tflm_wasm._batch import EXPORT, SINCE, Batch, Loop, Out, prepare
 from tflm_wasm._block import Block, Descriptor
 from tflm_wasm._compile import compile_within
-from tflm_wasm._errors import GuestError, GuestStatusError, SessionClosedError, SessionDeadError
+from tflm_wasm._errors import (
+    GuestError,
+    GuestStatusError,
+    ModuleTooLargeError,
+    SessionClosedError,
+    SessionDeadError,
+)
 from tflm_wasm._guest import Guest
+from tflm_wasm._invoke import make_invoke
 from tflm_wasm._limits import Limits
 from tflm_wasm._module import Module
 from tflm_wasm._profile import NS_HZ, Profile, collect, operators
-from tflm_wasm._status import call_error, init_error
+from tflm_wasm._status import init_error
 from tflm_wasm._tensor import Tensor, view_dtype
 
 
@@ -29,6 +40,7 @@ class _Instance(NamedTuple):
     guest: Guest
     block: Block
     fixture: _contract.Fixture
+    invoke: Callable[[], None]
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
 
@@ -54,6 +66,7 @@ class Session:
         self._limits = limits or Limits()
         self._compiled = compile_within(module.wasm, module.parsed, self._limits)
         self._instance: _Instance | None = None
+        self._many: Batch | Loop | None = None
         self._death: Exception | None = None
         self._closed = False
         self.reopen()
@@ -81,15 +94,17 @@ class Session:
         Raises:
             TflmWasmError: As the constructor.
         """
-        self._instance = None
+        self._instance = self._many = None
         guest = Guest(self._compiled, self._limits)
         block = Block(guest.memory)
         load_model(guest, block)
         inputs, outputs = _contract.descriptors(block, len(guest.memory))
+        fixture = _contract.Fixture(block, outputs, len(guest.memory))
         self._instance = _Instance(
             guest=guest,
             block=block,
-            fixture=_contract.Fixture(block, outputs, len(guest.memory)),
+            fixture=fixture,
+            invoke=make_invoke(guest, block, fixture),
             inputs=tuple(self._tensor(guest, one, writable=True) for one in inputs),
             outputs=tuple(self._tensor(guest, one, writable=False) for one in outputs),
         )
@@ -112,7 +127,7 @@ class Session:
 
     def close(self) -> None:
         """Free the instance, or do nothing when it is. Views that are still held stay valid."""
-        self._instance = None
+        self._instance = self._many = None
         self._closed = True
 
     @property
@@ -154,7 +169,12 @@ class Session:
                 misbehaved; the session is dead.
             SessionClosedError, SessionDeadError: There is no instance to run.
         """
-        self._call("wasm_invoke")
+        instance = self._instance or self._live()
+        try:
+            instance.invoke()
+        except GuestError as error:
+            self._note(error)
+            raise
 
     def reset(self) -> None:
         """Return variable tensors and resource variables to their state after opening.
@@ -162,7 +182,10 @@ class Session:
         Raises:
             TflmWasmError: As `invoke`.
         """
-        self._call("tflm_wasm_reset")
+        guest, block, fixture, *_ = self._live()
+        with self._noting(), guest.lock:
+            status = guest.enter(guest.function("tflm_wasm_reset"))
+            fixture.settle(block, status, has_outputs=False)
 
     def run(self, *arrays: ArrayLike) -> tuple[NDArray[Any], ...]:
         """Copy the inputs in, run once, and return copies of the outputs.
@@ -174,10 +197,46 @@ class Session:
             InputError: An array does not fit; nothing was run.
             TflmWasmError: As `invoke`.
         """
-        outputs = self.outputs
-        self._write(arrays)
+        instance = self._instance or self._live()
+        _write(instance, arrays)
         self.invoke()
-        return tuple(tensor.view.copy() for tensor in outputs)
+        return tuple([tensor.view.copy() for tensor in instance.outputs])
+
+    def invoke_many(self, *frames: ArrayLike, out: Out = None) -> tuple[NDArray[Any], ...]:
+        """Run frame after frame, a stateful model with its state, in as few calls as can be.
+
+        The outputs are, bit for bit, those of as many calls of `run`. `inputs` and `outputs` then
+        hold anything.
+
+        Args:
+            frames: One array for each input, of its dtype and shape (frames, *its shape).
+            out: Where the outputs go: an array without gaps for each output, of its dtype and shape
+                (frames, *its shape), or that array alone when there is one output.
+
+        Returns:
+            An array for each output, of shape (frames, *its shape); `out`, when it was given.
+
+        Raises:
+            InputError: An array does not fit; nothing was run.
+            GuestStatusError: The engine says no; its field `frame` says to which frame. `out` holds
+                the outputs of the frames before it.
+            TflmWasmError: As `invoke`.
+        """
+        instance = self._live()
+        job = prepare(instance.inputs, instance.outputs, frames, out)
+        with self._noting():
+            if self._many is None:
+                self._many = self._make_many(instance)
+            return self._many.run(job)
+
+    def _make_many(self, instance: _Instance) -> Batch | Loop:
+        has_function = self._module.parsed.signature(EXPORT) is not None
+        if has_function and instance.block["abi_minor"] >= SINCE:
+            try:
+                return Batch(*instance[:3], self._limits.time_s)
+            except ModuleTooLargeError:
+                pass  # no room for a buffer
+        return Loop(partial(_run, instance))
 
     def profile(self, *arrays: ArrayLike) -> Profile:
         """Run once, as `run`, and time each operator by itself; `outputs` then hold the outputs.
@@ -193,9 +252,10 @@ class Session:
             InputError: An array does not fit; nothing was run.
             TflmWasmError: As `invoke`. The state of a stateful model is then undefined until reset.
         """
-        block = self._live().block
+        instance = self._live()
+        block = instance.block
         count = operators(block)
-        self._write(arrays)
+        _write(instance, arrays)
         if count == 0:
             self.invoke()
         timed: list[tuple[int, int]] = []
@@ -207,12 +267,6 @@ class Session:
             empty.append(self._step(first + 1, first + 1, is_last=is_last))
         return collect(timed, median_low(empty) if empty else 0, NS_HZ)
 
-    def _write(self, arrays: tuple[ArrayLike, ...]) -> None:
-        inputs = self.inputs
-        given = check_arrays(inputs, arrays)
-        for tensor, array in zip(inputs, given, strict=True):
-            tensor.view[...] = array
-
     def _warm_up(self) -> None:
         """Make a call that the module refuses, so that the first operator is not timed cold."""
         try:
@@ -223,47 +277,31 @@ class Session:
 
     def _step(self, first: int, end: int, *, is_last: bool) -> int:
         """Run the operators [first, end); return nanoseconds."""
-        guest, block, *_ = self._live()
-        block["op_first"], block["op_end"] = first, end
-        started = time.perf_counter_ns()
-        try:
-            returned = guest.call("wasm_invoke")
-        except GuestError as error:
-            self._die(error)
-            raise
-        finally:
-            took = time.perf_counter_ns() - started
-            block["op_first"] = block["op_end"] = 0
-        self._settle(returned or 0, has_outputs=is_last)
+        guest, block, fixture, *_ = self._live()
+        with self._noting(), guest.lock:
+            block["op_first"], block["op_end"] = first, end
+            started = time.perf_counter_ns()
+            try:
+                status = guest.enter(guest.function("wasm_invoke"))
+            finally:
+                took = time.perf_counter_ns() - started
+                block["op_first"] = block["op_end"] = 0
+            fixture.settle(block, status, has_outputs=is_last)
         return took
 
-    def _call(self, name: str) -> None:
-        """Call into the guest and check what it left: the path of every invoke."""
-        guest, *_ = self._live()
+    @contextmanager
+    def _noting(self) -> Iterator[None]:
         try:
-            returned = guest.call(name)
+            yield
         except GuestError as error:
-            self._die(error)
+            self._note(error)
             raise
-        self._settle(returned or 0, has_outputs=name == "wasm_invoke")
 
-    def _settle(self, returned: int, *, has_outputs: bool) -> None:
-        """Check what a call left."""
-        _, block, fixture, *_ = self._live()
-        try:
-            status = _contract.check_status(block, returned)
-            if status is _abi.Status.OK and has_outputs:
-                fixture.check_output(block)
-            fixture.check(block)
-        except GuestError as error:
-            self._die(error)
-            raise
-        if status is not _abi.Status.OK:
-            raise call_error(status, block)
-
-    def _die(self, error: GuestError) -> None:
-        # A copy, because the original refers to frames and so to the guest's memory.
-        self._instance, self._death = None, copy.copy(error)
+    def _note(self, error: GuestError) -> None:
+        """End the session unless the guest merely said no."""
+        if not isinstance(error, GuestStatusError):
+            # A copy, because the original refers to frames and so to the guest's memory.
+            self._instance, self._many, self._death = None, None, copy.copy(error)
 
     def _live(self) -> _Instance:
         if self._instance is not None:
@@ -271,6 +309,19 @@ class Session:
         if self._closed:
             raise SessionClosedError("The session is closed")
         raise SessionDeadError("The session ended with an earlier failure") from self._death
+
+
+def _write(instance: _Instance, arrays: Sequence[ArrayLike]) -> None:
+    given = check_arrays(instance.inputs, arrays)
+    for tensor, array in zip(instance.inputs, given):  # noqa: B905 - as long as each other
+        tensor.view[...] = array
+
+
+def _run(instance: _Instance, *arrays: NDArray[Any]) -> tuple[NDArray[Any], ...]:
+    """Run once; return the views of the outputs."""
+    _write(instance, arrays)
+    instance.invoke()
+    return tuple(tensor.view for tensor in instance.outputs)
 
 
 def load_model(guest: Guest, block: Block) -> None:

@@ -38,7 +38,10 @@ def view_dtype(element_type: int) -> np.dtype[Any] | None:
     """Return the little-endian dtype of a TensorType, or None where NumPy can't view it."""
     if element_type in _WITHOUT_VIEW or element_type not in ELEMENT_TYPES:
         return None
-    return np.dtype(ELEMENT_TYPES[element_type][1]).newbyteorder("<")
+    native = np.dtype(ELEMENT_TYPES[element_type][1])
+    little = native.newbyteorder("<")
+    # NumPy's own object where it is the same type: then two dtypes can be compared by identity.
+    return native if little == native else little
 
 
 @dataclass(frozen=True, slots=True)

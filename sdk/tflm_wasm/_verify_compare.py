@@ -10,7 +10,7 @@ import numpy as np
 from tflm_wasm._inputs import Array
 from tflm_wasm._verify_inputs import Case
 
-_NEVER = (1 << 63) - 1  # the distance of a number from a NaN, or of two different shapes
+NEVER = (1 << 63) - 1  # the distance of a number from a NaN, or of two different shapes
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def distance(ours: Array, theirs: Array) -> int:
     NaN equals NaN, because WebAssembly leaves the bits of a NaN open; -0.0 differs from 0.0.
     """
     if ours.dtype != theirs.dtype or ours.size != theirs.size:
-        return _NEVER
+        return NEVER
     if ours.tobytes() == theirs.tobytes():
         return 0
     return int(_distances(ours.reshape(-1), theirs.reshape(-1)).max())
@@ -66,12 +66,12 @@ def _distances(ours: Array, theirs: Array) -> Array:
     if ours.dtype.kind == "f":
         nans = np.isnan(ours).astype(int) + np.isnan(theirs)
         apart = np.abs(_ordered(ours) - _ordered(theirs))
-        return np.where(nans == 0, apart, np.where(nans == 2, 0, _NEVER))
+        return np.where(nans == 0, apart, np.where(nans == 2, 0, NEVER))
     if ours.dtype.itemsize < 8:
         lsb: Array = np.abs(ours.astype(np.int64) - theirs.astype(np.int64))
         return lsb
     pairs = zip(ours.tolist(), theirs.tolist(), strict=True)
-    return np.array([min(abs(a - b), _NEVER) for a, b in pairs], np.int64)
+    return np.array([min(abs(a - b), NEVER) for a, b in pairs], np.int64)
 
 
 def _ordered(values: Array) -> Array:

@@ -317,6 +317,8 @@ def _limits(reader: Reader) -> MemoryLimits:
     page_log2 = reader.u32() if flags & 8 else 16
     if page_log2 > 16:
         raise reader.fail("page size over 64 KiB")
+    if maximum is not None and maximum < minimum:
+        raise reader.fail("memory whose maximum is below its minimum")
     return MemoryLimits(minimum, maximum, page_log2, bool(flags & 2), bool(flags & 4))
 
 

@@ -58,14 +58,16 @@ def rewrite(
     *,
     memory: MemoryLimits,
     segments: Iterable[tuple[int, bytes]] = (),
+    keep_data: bool = True,
     custom: tuple[str, bytes] | None = None,
 ) -> bytes:
-    """Return the module with another memory size, more data and one more custom section.
+    """Return the module with another memory size, more or other data, one more custom section.
 
     Args:
         wasm: A module with exactly one memory, defined in it.
         memory: The new limits, with 32-bit addresses and not shared.
         segments: Pairs of address and bytes, written at instantiation after the module's own.
+        keep_data: Whether the module's own data stays.
         custom: Name and content of a custom section, put at the end.
 
     Raises:
@@ -75,15 +77,16 @@ def rewrite(
     if len(module.memories) != 1:
         raise MalformedModuleError(f"one memory expected, {len(module.memories)} defined", offset=0)
     added = [_encode_segment(address, data) for address, data in segments]
-    count = len(module.segments) + len(added)
+    kept = len(module.segments) if keep_data else 0
+    count = u32_leb(kept + len(added))
     sections: dict[int, bytes] = {MEMORY: b"\x01" + _encode_limits(memory)}
-    if added:
+    if added or not keep_data:
         old = next((payload for section, payload in module.sections if section == DATA), b"\x00")
         reader = Reader(old)
         reader.u32()
-        sections[DATA] = u32_leb(count) + old[reader.pos :] + b"".join(added)
+        sections[DATA] = count + (old[reader.pos :] if keep_data else b"") + b"".join(added)
     if any(section == DATA_COUNT for section, _ in module.sections):
-        sections[DATA_COUNT] = u32_leb(count)
+        sections[DATA_COUNT] = count
     return _assemble(module, sections, custom)
 
 

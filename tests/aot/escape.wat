@@ -51,10 +51,10 @@
     (call_indirect (type $callee) (i32.const 1) (i32.const 1)))
 
   (func $act (param $op i32) (param $address i32) (param $value i32) (param $size i32) (result i32)
-    (block $hijack (block $copy (block $fill (block $indirect (block $trap (block $recurse
-    (block $loop (block $far (block $store8 (block $store (block $load (block $benign
+    (block $far_store (block $hijack (block $copy (block $fill (block $indirect (block $trap
+    (block $recurse (block $loop (block $far (block $store8 (block $store (block $load (block $benign
       (br_table $benign $load $store $store8 $far $loop $recurse $trap $indirect $fill $copy $hijack
-        (local.get $op)))
+        $far_store (local.get $op)))
       (return (i32.add (local.get $address) (i32.const 1))))
       (return (i32.load (local.get $address))))
       (i32.store (local.get $address) (local.get $value))
@@ -70,7 +70,9 @@
       (return (i32.const 0)))
       (memory.copy (local.get $address) (local.get $value) (local.get $size))
       (return (i32.const 0)))
-    (call $hijack (local.get $address) (local.get $value) (local.get $size)))
+    (return (call $hijack (local.get $address) (local.get $value) (local.get $size))))
+    (i32.store offset=0xfffffff0 (local.get $address) (local.get $value))
+    (i32.const 0))
 
   (func $invoke (export "wasm_invoke") (result i32)
     (i32.store (i32.const 4128) (call $act

@@ -16,11 +16,12 @@ from tflm_wasm._errors import SandboxFault
 
 pytestmark = [needs_qemu, needs_tools]
 GUEST = Path(__file__).parent / "escape.wat"
-BENIGN, LOAD, STORE, STORE8, FAR, LOOP, RECURSE, TRAP, INDIRECT, FILL, COPY, HIJACK = range(12)
+BENIGN, LOAD, STORE, STORE8, FAR, LOOP, RECURSE, TRAP, INDIRECT, FILL, COPY = range(11)
+HIJACK, FAR_STORE = 11, 12
 SCRATCH, SCB_VTOR = 4144, 0xE000ED08
-# One board for each kind of memory protection, and none.
+# One board for each kind of memory protection, one without, and checks where there is one.
 MPU_BOARDS = ("mps2-an386", "mps2-an505", "riscv32-virt")
-BOARDS = (*MPU_BOARDS, "microbit")
+CHECKED_BOARDS = ("microbit", "mps2-an386 checked")
 
 
 @dataclass(frozen=True)
@@ -58,9 +59,10 @@ def guest(tmp_path_factory: pytest.TempPathFactory) -> Module:
     return Module.read(output)
 
 
-@pytest.fixture(scope="module", params=BOARDS)
+@pytest.fixture(scope="module", params=[*MPU_BOARDS, *CHECKED_BOARDS])
 def target(guest: Module, request: pytest.FixtureRequest):
-    built = firmware(guest, request.param, aot.Options(call_seconds=1))
+    board, _, sandbox = request.param.partition(" ")
+    built = firmware(guest, board, aot.Options(sandbox=sandbox or None, call_seconds=1))
     with running(built) as device:
         yield Target(device, built)
 
@@ -80,6 +82,7 @@ def cases(t: Target) -> dict[str, Case]:
     return {
         "read behind memory": Case(LOAD, (t.size,), "read"),
         "read far behind memory": Case(FAR, (0x7FFF_FFFF,), "read"),
+        "write far behind memory": Case(FAR_STORE, (0x7FFF_FFFF, 7), "write"),
         "read a peripheral": Case(LOAD, (uart,), "read"),
         "read the firmware's data": Case(LOAD, (data,), "read"),
         "write behind memory": Case(STORE, (t.size, 7), "write"),
@@ -117,10 +120,20 @@ def mpu_cases(t: Target) -> dict[str, Case]:
     }
 
 
+def checked_cases(t: Target) -> dict[str, Case]:
+    """Return what ends otherwise where checks contain it: no pointer to code is within reach."""
+    base, table = t.firmware.ram.guest_base, t.symbol("tw_guest_instance") + 4
+    before = t.linear(t.firmware.board.flash.base) - 4
+    return {
+        "read before flash": Case(LOAD, (before,), "read"),
+        "jump to data": Case(HIJACK, (base + SCRATCH | 1, table, base), "read"),
+        "make the table lead to data": Case(STORE, (table, base + SCRATCH), "write"),
+    }
+
+
 def test_every_escape_is_contained_and_the_next_command_works(target: Target):
     attacks = cases(target)
-    if target.firmware.sandbox == "mpu":
-        attacks |= mpu_cases(target)
+    attacks |= (mpu_cases if target.firmware.sandbox == "mpu" else checked_cases)(target)
     before = target.device.stats().device["faults"]
     wrong = {}
     for name, case in attacks.items():
@@ -141,8 +154,14 @@ def test_the_guest_may_do_what_a_guest_may(target: Target):
     assert target.attack(INDIRECT, 1) == 2
 
 
+@pytest.mark.parametrize("target", CHECKED_BOARDS, indirect=True)
+def test_checks_let_the_guest_read_flash_and_no_more_is_promised(target: Target):
+    word = target.attack(LOAD, target.linear(target.firmware.board.flash.base + 4))
+    assert word.to_bytes(4, "little") == target.firmware.image[4:8]
+
+
 # QEMU's Arm MPU looks at the first byte of an access only; what is behind memory is unused there.
-@pytest.mark.parametrize("target", ["riscv32-virt", "microbit"], indirect=True)
+@pytest.mark.parametrize("target", ["riscv32-virt", *CHECKED_BOARDS], indirect=True)
 def test_an_access_across_the_end_of_memory_is_contained(target: Target):
     for operation in (LOAD, STORE):
         with pytest.raises(SandboxFault):

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import re
+import tempfile
 
 import numpy as np
 import pytest
 
+from tests.support import front_end
 from tests.support.files import ROOT
 from tests.support.firmware import CACHE, firmware, needs_qemu, needs_tools, running
+from tests.support.models import Graph, Model, Op, Tensor
 from tflm_wasm import Module, Session, aot, build
 from tflm_wasm._inspect_ops import builtin_names
 from tflm_wasm.aot import _engine, _wasm2c
@@ -28,7 +32,7 @@ def random_inputs(session: Session, count: int) -> list[list[np.ndarray]]:
     return [
         [
             random.integers(-128, 128, one.shape).astype(one.dtype)
-            if one.dtype == np.int8
+            if one.dtype.kind == "i"
             else random.normal(size=one.shape).astype(one.dtype)
             for one in session.inputs
         ]
@@ -52,7 +56,16 @@ def test_every_board_gives_the_hosts_bytes(board: str):
 @pytest.mark.parametrize("board", OTHERS)
 def test_boards_without_an_emulator_build(board: str):
     built = firmware(zoo("sine_int8"), board)
-    assert built.image[:4] == built.symbols["tw_main_stack_top"].to_bytes(4, "little")
+    vectors = built.image[built.symbols["tw_vectors"] - built.board.flash.base :]
+    assert vectors[:4] == built.symbols["tw_main_stack_top"].to_bytes(4, "little")
+
+
+def test_a_folder_that_is_called_like_a_part_changes_nothing(tmp_path, monkeypatch):
+    folder = tmp_path / "agent-of-guest-firmware-boot-x"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    again = aot.compile(zoo("sine_int8"), "raspberry-pi-pico", cache=CACHE)
+    assert again.report == firmware(zoo("sine_int8"), "raspberry-pi-pico").report
 
 
 @needs_qemu
@@ -78,12 +91,57 @@ def test_every_zoo_model_gives_the_hosts_bytes_in_both_sandboxes(name: str, sand
         assert outputs_of(device, inputs) == outputs_of(session, inputs)
 
 
+def hybrid_with_gelu() -> bytes:
+    """Return a model beyond TFLM: float32 with int8 weights, and an operator that TFLM lacks."""
+    random = np.random.default_rng(8)
+    filters = Tensor([4, 3, 3, 2], "int8", random.integers(-127, 128, [4, 3, 3, 2]), [0.02] * 4)
+    weights = Tensor([3, 144], "int8", random.integers(-127, 128, [3, 144]), 0.01)
+    images = [Tensor([1, 6, 6, channels]) for channels in (2, 4, 4)]
+    tensors = [*images, Tensor([1, 3]), filters, Tensor([4], data=[1, 2, 3, 4]), weights]
+    ops = [
+        Op("CONV_2D", [0, 4, 5], [1], ("Conv2DOptions", {"stride_h": 1, "stride_w": 1})),
+        Op("GELU", [1], [2], ("GeluOptions", {})),
+        Op("FULLY_CONNECTED", [2, 6], [3], ("FullyConnectedOptions", {})),
+    ]
+    return Model([Graph(tensors, ops, [0], [3])]).to_bytes()
+
+
+@needs_qemu
+def test_a_model_beyond_tflm_gives_the_hosts_bytes():
+    module = build(hybrid_with_gelu(), profile="extended")
+    with module.open() as session, running(firmware(module, "mps2-an386")) as device:
+        inputs = random_inputs(session, 10)
+        assert outputs_of(device, inputs) == outputs_of(session, inputs)
+
+
 def test_an_op_is_found_in_its_file_by_its_name():
     for name in builtin_names().values():
         assert _engine._file_stem(name) == name.lower()
     assert _engine._file_stem("SignalFftAutoScale") == "signal_fft_auto_scale"
     digits = "conv_2d depthwise_conv_2d fully_connected max_pool_2d reshape softmax"
     assert " ".join(_engine.ops_of(zoo("digits_int8").model)) == digits
+
+
+def test_every_custom_op_is_in_the_file_of_its_name():
+    found = {
+        name: path.stem
+        for path in (ROOT / "firmware_models" / "engine" / "ops").glob("*.c")
+        for name in re.findall(r'\.custom = "([^"]+)"', path.read_text(encoding="utf-8"))
+    }
+    assert len(found) >= 17
+    assert found == {name: _engine._file_stem(name) for name in found}
+
+
+@needs_qemu
+def test_custom_ops_with_states_and_an_early_end_give_the_hosts_bytes_on_a_board():
+    module = build(front_end.every_custom_op().to_bytes())
+    built = firmware(module, "mps2-an386")
+    with module.open() as session, running(built) as device:
+        for _ in range(2):
+            inputs = random_inputs(session, 7)
+            session.reset()
+            device.reset()
+            assert outputs_of(device, inputs) == outputs_of(session, inputs)
 
 
 def test_weights_take_no_ram_and_all_parts_add_up():

@@ -74,6 +74,7 @@ def test_every_board_file_is_complete(name: str):
         ('core = "cortex-m3"', 'core = "z80"'),
         ('core = "cortex-m3"', 'core = "cortex-m0"'),  # which has no MPU
         ('title = "', 'name = "'),
+        ("bytes = 0x0004_0000", 'bytes = 0x0004_0000\ndriver = "punched-cards"'),
         ("[ram]", "[ram"),
     ],
 )

@@ -95,7 +95,7 @@ def test_the_drive_gets_every_byte_and_restarts(drive, image):
 
 
 def test_a_block_is_as_the_format_says():
-    content = encode((Segment(0x10000010, b"abc"), Segment(0x10000200, b"d")), RP2040)
+    content = encode((Segment(0x10000010, b"abc"), Segment(0x10000100, b"d")), RP2040)
     assert len(content) == 2 * 512
     assert struct.unpack_from("<8I", content) == (
         *(0x0A324655, 0x9E5D5157, 0x2000),
@@ -103,7 +103,18 @@ def test_a_block_is_as_the_format_says():
     )
     assert content[32:288] == bytes(16) + b"abc" + bytes(237)
     assert content[508:512] == (0x0AB16F30).to_bytes(4, "little")
-    assert struct.unpack_from("<8I", content, 512)[3:7] == (0x10000200, 256, 1, 2)
+    assert struct.unpack_from("<8I", content, 512)[3:7] == (0x10000100, 256, 1, 2)
+
+
+@given(st.lists(st.integers(0, 63), min_size=1, max_size=6, unique=True))
+def test_every_sector_but_the_last_is_written_whole(pages):
+    content = encode(tuple(Segment(page * 256, b"x") for page in sorted(pages)), RP2040)
+    found = pages_of(content)
+    for page in found:
+        sector = page // 4096 * 4096
+        assert set(range(sector, min(sector + 4096, max(pages) * 256), 256)) <= set(found)
+    assert max(found) == max(pages) * 256
+    assert {at // 4096 for at in found} == {page // 16 for page in pages}
 
 
 @given(

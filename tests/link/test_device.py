@@ -199,3 +199,15 @@ def test_every_drop_is_counted_on_the_board(device: Device, transport: BoardTran
     after = device.stats().device
     grown = {name for name in after if name.startswith("drop") and after[name] > before[name]}
     assert grown == {"drop_cobs", "drop_length", "drop_long", "drop_crc"}
+
+
+def test_many_frames_go_one_after_the_other(device: Device) -> None:
+    device.upload(zoo_model("bearing_int8"))
+    session = host("bearing_int8")
+    session.reset()
+    frames = [np.stack(arrays) for arrays in zip(*random_frames(session, 5), strict=True)]
+    found, wanted = device.invoke_many(*frames), session.invoke_many(*frames)
+    for one, other in zip(found, wanted, strict=True):
+        assert one.tobytes() == other.tobytes()
+    with pytest.raises(tflm_wasm.InputError):
+        device.invoke_many(*frames, *frames)

@@ -12,12 +12,14 @@ from tests.support.layers import (
     Layer,
     Refusals,
     activations,
+    assert_arena_at_most_tflms,
     assert_refused,
     bias,
     compare,
     output_scale,
     weights,
     windowed,
+    with_int4_weights,
 )
 
 # (batch, height, width), depth in and out, taps, strides, dilations (height, width), padding
@@ -172,6 +174,25 @@ def test_a_channel_with_scale_0_is_its_zero_point_as_in_tflm() -> None:
     compare(layer.with_input(1, scale=scales), 13)
 
 
+@pytest.mark.parametrize("per_channel", [False, True], ids=["per_tensor", "per_channel"])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_int4_filters_equal_tflm(shape: str, per_channel: bool) -> None:  # noqa: FBT001
+    compare(with_int4_weights(conv(40, shape=shape, per_channel=per_channel), 40), 40)
+
+
+@pytest.mark.parametrize("groups", [1, 3])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_int4_filters_in_groups_with_fused_activations_equal_tflm(
+    activation: str, groups: int
+) -> None:
+    layer = conv(41, shape="even taps", groups=groups, activation=activation, gain=30.0)
+    compare(with_int4_weights(layer, 41), 41)
+
+
+def test_an_int4_filter_takes_no_more_arena_than_in_tflm() -> None:
+    assert_arena_at_most_tflms(with_int4_weights(conv(42, shape="deep"), 42))
+
+
 REFUSED: Refusals = {
     **WEIGHTED_REFUSALS,
     **WINDOW_REFUSALS,
@@ -179,6 +200,18 @@ REFUSED: Refusals = {
     "depth no multiple of the filter's": ("shape", lambda c: c.with_input(0, shape=[1, 6, 7, 4])),
     "depth less than the filter's": ("shape", lambda c: c.with_input(0, shape=[1, 6, 7, 2])),
     "channels no multiple of groups": ("shape", lambda c: c.with_input(0, shape=[1, 6, 7, 6])),
+    "int4 filter for int16": (
+        "type",
+        lambda c: with_int4_weights(
+            c.with_input(0, dtype="int16", zero_point=0).with_output(dtype="int16"), 1
+        ),
+    ),
+    "int4 filter for float": (
+        "type",
+        lambda c: with_int4_weights(
+            c.with_input(0, dtype="float32").with_output(dtype="float32"), 1
+        ),
+    ),
     "empty filter": ("param", lambda c: c.with_input(1, shape=[5, 0, 3, 3], data=None)),
     "dilation 0": ("param", lambda c: c.with_options(dilation_w_factor=0)),
     "negative dilation": ("param", lambda c: c.with_options(dilation_h_factor=-2)),

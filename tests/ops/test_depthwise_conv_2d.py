@@ -12,12 +12,14 @@ from tests.support.layers import (
     Layer,
     Refusals,
     activations,
+    assert_arena_at_most_tflms,
     assert_refused,
     bias,
     compare,
     output_scale,
     weights,
     windowed,
+    with_int4_weights,
 )
 
 # (batch, height, width), depth, multiplier, taps, strides, dilations (height, width), padding
@@ -136,6 +138,16 @@ def test_int16_sums_over_32_bits_equal_tflm() -> None:
 
 def test_weights_and_bias_may_be_computed() -> None:
     compare(depthwise(9).with_input(1, data=None).with_input(2, data=None), 9)
+
+
+@pytest.mark.parametrize("per_channel", [False, True], ids=["per_tensor", "per_channel"])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_int4_filters_equal_tflm(shape: str, per_channel: bool) -> None:  # noqa: FBT001
+    compare(with_int4_weights(depthwise(40, shape=shape, per_channel=per_channel), 40), 40)
+
+
+def test_an_int4_filter_takes_no_more_arena_than_in_tflm() -> None:
+    assert_arena_at_most_tflms(with_int4_weights(depthwise(42, shape="large window"), 42))
 
 
 REFUSED: Refusals = {

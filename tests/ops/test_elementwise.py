@@ -96,6 +96,15 @@ def test_extreme_scales_equal_tflm(op: str, out_scale: float, scale: float) -> N
 
 
 @pytest.mark.parametrize("seed", range(20))
+def test_the_rsqrt_of_every_positive_int16_value_equals_tflm(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    scales = [float(np.float32(x)) for x in np.exp(rng.uniform(-10, 0, 2))]
+    values = np.arange(1 << 15).astype(np.int16)
+    layer = unary("RSQRT", "int16", values.shape, {"int16": (scales[1], 0)}, scale=scales[0])
+    assert_equal_to_tflm(layer.to_bytes(), [[values]])
+
+
+@pytest.mark.parametrize("seed", range(20))
 def test_the_abs_of_every_int16_value_equals_tflm(seed: int) -> None:
     check_every_value(random_layer("ABS", "int16", seed))
 
@@ -106,11 +115,13 @@ def test_the_abs_of_int16_that_is_not_quantized_equals_tflm() -> None:
 
 
 def test_a_negative_value_is_an_error_of_rsqrt_at_run_time() -> None:
-    engine = Engine(unary("RSQRT", "int8", (2,), scale=0.05, zero_point=-3).to_bytes())
-    engine.run([np.asarray([-3, 127], np.int8)])
-    with pytest.raises(EngineError) as caught:
-        engine.run([np.asarray([0, -4], np.int8)])
-    assert caught.value.status is _abi.Status.RUNTIME
+    for dtype, zero_point in (("int8", -3), ("int16", 0)):
+        layer = unary("RSQRT", dtype, (2,), scale=0.05, zero_point=zero_point)
+        engine = Engine(layer.to_bytes())
+        engine.run([np.asarray([zero_point, 127], dtype)])
+        with pytest.raises(EngineError) as caught:
+            engine.run([np.asarray([1, zero_point - 1], dtype)])
+        assert caught.value.status is _abi.Status.RUNTIME
 
 
 SHAPE: Refusals = {
@@ -153,14 +164,15 @@ def test_malformed_float_ops_are_refused(op: str, change: str) -> None:
     assert_refused(apply(unary(op, "float32", (7,))), status)
 
 
-@pytest.mark.parametrize("op", ["RSQRT", "ELU", "HARD_SWISH"])
+@pytest.mark.parametrize("op", ["ELU", "HARD_SWISH"])
 def test_int16_is_refused_where_tflm_lacks_it(op: str) -> None:
     assert_refused(unary(op, "int16", (7,)), "type")
 
 
 @pytest.mark.parametrize("tensor", ["input", "output"])
-def test_an_int16_abs_with_a_zero_point_is_refused(tensor: str) -> None:
-    layer = unary("ABS", "int16", (7,))
+@pytest.mark.parametrize("op", ["ABS", "RSQRT"])
+def test_an_int16_op_with_a_zero_point_is_refused(op: str, tensor: str) -> None:
+    layer = unary(op, "int16", (7,))
     changed = (
         layer.with_input(0, zero_point=1) if tensor == "input" else layer.with_output(zero_point=1)
     )

@@ -13,11 +13,13 @@ from tests.support.layers import (
     Layer,
     Refusals,
     activations,
+    assert_arena_at_most_tflms,
     assert_refused,
     bias,
     compare,
     output_scale,
     weights,
+    with_int4_weights,
 )
 
 # shape of input, channels, shape of output
@@ -166,10 +168,50 @@ def test_a_layer_without_options_table_has_no_activation() -> None:
     compare(Layer(layer.code, layer.inputs, layer.output, layer.table), 32)
 
 
+@pytest.mark.parametrize("seed", [40, 41])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_int4_weights_equal_tflm(shape: str, seed: int) -> None:
+    compare(with_int4_weights(dense(seed, shape=shape), seed), seed)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("points", [(-128, 0, 127), (127, -128, -128), (3, 7, 2)])
+def test_int4_weights_with_zero_points_equal_tflm(
+    points: tuple[int, int, int], activation: str
+) -> None:
+    layer = dense(42, shape="batches", zero_points=points, activation=activation)
+    compare(with_int4_weights(layer, 42), 42)
+
+
+def test_a_layer_with_int4_weights_and_no_bias_equals_tflm() -> None:
+    compare(with_int4_weights(dense(43, bias_type=None), 43), 43)
+
+
+def test_int4_weights_take_no_more_arena_than_in_tflm() -> None:
+    assert_arena_at_most_tflms(with_int4_weights(dense(44, shape="wide"), 44))
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int16", "float32"])
+@pytest.mark.parametrize("front", [(1,), (1, 1)])
+def test_weights_may_have_dimensions_of_1_in_front(dtype: str, front: tuple[int, ...]) -> None:
+    layer = dense(45, dtype, "batches", per_channel=dtype != "float32")
+    compare(layer.with_input(1, shape=(*front, 7, 24), axis=len(front)), 45)
+
+
 REFUSED: Refusals = {
     **WEIGHTED_REFUSALS,
     "weights of rank 1": ("shape", lambda c: c.with_input(1, shape=[407])),
-    "weights of rank 3": ("shape", lambda c: c.with_input(1, shape=[1, 11, 37])),
+    "weights of rank 3 with too few rows": ("shape", lambda c: c.with_input(1, shape=[11, 1, 37])),
+    "weights of rank 3 without an element": (
+        "shape",
+        lambda c: c.with_input(1, shape=[0, 11, 37], axis=1, data=None),
+    ),
+    "scales along a dimension of 1": ("param", lambda c: c.with_input(1, shape=[1, 11, 37])),
+    "int4 weights with scales per channel": ("param", lambda c: with_int4_weights(c, 1)),
+    "int4 weights for int16": (
+        "type",
+        lambda c: with_int4_weights(c.with_input(0, dtype="int16").with_output(dtype="int16"), 1),
+    ),
     "weights without depth": ("shape", lambda c: c.with_input(1, shape=[11, 0], data=None)),
     "weights of other depth": ("shape", lambda c: c.with_input(0, shape=[1, 36])),
     "more outputs than rows": ("shape", lambda c: c.with_output(shape=[1, 12])),
@@ -185,6 +227,12 @@ REFUSED: Refusals = {
 def test_malformed_layers_are_refused(change: str) -> None:
     status, apply = REFUSED[change]
     assert_refused(apply(dense(20, per_channel=True)), status)
+
+
+def test_weights_whose_size_overflows_are_refused() -> None:
+    layer = dense(24, bias_type=None).with_output(shape=[1, 1 << 16])
+    huge = layer.with_input(1, shape=[0, 1 << 16, 1 << 16], data=None)
+    assert_refused(huge.with_input(0, shape=[1, 1 << 16]), "shape")
 
 
 def test_a_weight_zero_point_outside_int8_is_refused() -> None:

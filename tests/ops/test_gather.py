@@ -10,7 +10,13 @@ import pytest
 from tests.support.engine import Engine, EngineError, assert_equal_to_tflm
 from tests.support.layers import Layer, assert_refused
 from tests.support.models import Tensor, single_op
-from tests.support.moves import assert_moves_as_tflm, assert_op_refused, constant, tensor
+from tests.support.moves import (
+    assert_both_refuse,
+    assert_moves_as_tflm,
+    assert_op_refused,
+    constant,
+    tensor,
+)
 from tests.support.unary import FLOATS
 from tflm_wasm import _abi
 
@@ -152,7 +158,7 @@ def test_malformed_gathers_nd_are_refused(shapes: Sequence[Sequence[int]], statu
 
 
 FROM = ["int8", "int16", "int32", "uint32", "float32", "bool"]
-TO = ["int8", "int16", "int32", "uint32", "float32"]
+TO = ["int8", "int16", "int32", "uint32", "float32", "bool"]
 
 
 @pytest.mark.parametrize("to", TO)
@@ -162,7 +168,7 @@ def test_every_cast_equals_tflm(source: str, to: str) -> None:
     model = single_op("CAST", *plain, ("CastOptions", {}))
     rng = np.random.default_rng(1)
     if source == "float32":
-        limit = np.iinfo(to).max if to != "float32" else 3e38
+        limit = np.iinfo(to).max if to not in {"float32", "bool"} else 3e38
         low = 0 if to == "uint32" else -limit
         frames = [rng.uniform(low, limit * 0.999, (4, 33)), rng.uniform(max(low, -99), 99, (4, 33))]
         frames.append(rng.choice(FLOATS, (4, 33)))
@@ -177,7 +183,7 @@ def test_every_cast_equals_tflm(source: str, to: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "to"), [("int64", "int8"), ("uint8", "int32"), ("int8", "bool"), ("int8", "int64")]
+    ("source", "to"), [("int64", "int8"), ("uint8", "int32"), ("int8", "uint8"), ("int8", "int64")]
 )
 def test_casts_that_tflm_lacks_are_refused(source: str, to: str) -> None:
     assert_op_refused("CAST", [Tensor([3], source)], [Tensor([3], to)], status="type")
@@ -219,6 +225,8 @@ def test_a_malformed_fill_is_refused() -> None:
     assert_op_refused("FILL", [constant([3, 5]), tensor("int32", ())], out, status="type")
     assert_op_refused("FILL", [constant([3, 5], "float32"), value], out, status="type")
     assert_op_refused("FILL", [tensor("int32", (2,)), value], out, status="param")
+    scalar = [tensor("int8", ())]
+    assert_both_refuse("FILL", [Tensor([0], "int32"), value], scalar, status="param")
     wide = [constant([3, 5]), tensor("int16", ())]
     assert_op_refused("FILL", wide, [tensor("int16", (3, 5))], status="type")
 

@@ -8,8 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.support.layers import Layer, Refusals, activations, assert_refused, compare
+from tests.support.engine import Engine, EngineError, assert_equal_to_tflm
+from tests.support.layers import Layer, Refusals, activations, assert_refused, compare, frames
 from tests.support.models import Tensor
+from tflm_wasm import _abi
 
 # input shape, axes
 CASES: dict[str, tuple[Sequence[int], Sequence[int]]] = {
@@ -105,11 +107,39 @@ def test_a_scalar_names_one_axis() -> None:
     compare(layer.with_input(1, shape=[]), 4)
 
 
+@pytest.mark.parametrize("axes", [(), (0,), (-1,), (5, -7)], ids=str)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_scalar_stays_whatever_the_axes_as_in_tflm(dtype: str, axes: Sequence[int]) -> None:
+    layer = mean(dtype).with_input(0, shape=[]).with_output(shape=[])
+    compare(layer.with_input(1, shape=[len(axes)], data=axes), 5)
+
+
+@pytest.mark.parametrize("keep", [False, True], ids=["dropped", "kept"])
+@pytest.mark.parametrize("case", ["height and width from the end", "an axis twice", "rank 5"])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_axes_that_are_computed_equal_tflm(dtype: str, case: str, keep: bool) -> None:  # noqa: FBT001
+    layer = mean(dtype, case, keep=keep)
+    axes = np.asarray(layer.inputs[1].data, np.int32)
+    values = frames(np.random.default_rng(6), layer.inputs[0])
+    model = layer.with_input(1, data=None).to_bytes()
+    assert_equal_to_tflm(model, [[*frame, axes] for frame in values])
+
+
+@pytest.mark.parametrize("axes", [(1, 4), (-5, 2), (2**31 - 1, 2), (0, 1), (1, 1)], ids=str)
+def test_computed_axes_that_do_not_fit_are_an_error_at_run_time(axes: Sequence[int]) -> None:
+    layer = mean().with_input(1, data=None)
+    engine = Engine(layer.to_bytes())
+    values = np.zeros(layer.inputs[0].shape, np.int8)
+    engine.run([values, np.asarray([2, 1], np.int32)])
+    with pytest.raises(EngineError) as caught:
+        engine.run([values, np.asarray(axes, np.int32)])
+    assert caught.value.status is _abi.Status.RUNTIME
+
+
 REFUSED: Refusals = {
     "int32": ("type", lambda c: c.with_input(0, dtype="int32").with_output(dtype="int32")),
     "types differ": ("type", lambda c: c.with_output(dtype="int16")),
     "axes of int64": ("type", lambda c: c.with_input(1, dtype="int64")),
-    "axes that are computed": ("param", lambda c: c.with_input(1, data=None)),
     "axis 4 of rank 4": ("param", lambda c: c.with_input(1, data=[1, 4])),
     "axis -5 of rank 4": ("param", lambda c: c.with_input(1, data=[1, -5])),
     "axis 2^31 - 1": ("param", lambda c: c.with_input(1, data=[2**31 - 1, 1])),

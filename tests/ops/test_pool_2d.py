@@ -111,6 +111,15 @@ def test_scales_may_differ_by_a_millionth_as_in_tflm(op: str) -> None:
         assert_refused(layer.with_output(scale=0.5 + sign * 12e-7), "param")
 
 
+@pytest.mark.parametrize("dtype", ["int8", "int16"])
+@pytest.mark.parametrize("op", OPS)
+def test_a_pool_without_activation_needs_no_quantization_as_in_tflm(op: str, dtype: str) -> None:
+    layer = pool(op, dtype)
+    for scale, zero_point in ((None, 0), (0.0, 128), (-1.0, -40000)):
+        changes = {"scale": scale, "zero_point": zero_point}
+        compare(layer.with_input(0, **changes).with_output(**changes), 7)
+
+
 REFUSED: Refusals = {
     **WINDOW_REFUSALS,
     "types differ": ("type", lambda c: c.with_output(dtype="int16")),
@@ -126,11 +135,23 @@ REFUSED: Refusals = {
     ),
     "fused tanh": ("param", lambda c: c.with_options(fused_activation_function=4)),
     "zero points differ": ("param", lambda c: c.with_output(zero_point=1)),
-    "not quantized": ("param", lambda c: c.with_input(0, scale=None).with_output(scale=None)),
-    "scale NaN": ("param", lambda c: c.with_input(0, scale=np.nan).with_output(scale=np.nan)),
-    "zero point 128": (
+    "only the output quantized": ("param", lambda c: c.with_input(0, scale=None)),
+    "an activation but no quantization": (
         "param",
-        lambda c: c.with_input(0, zero_point=128).with_output(zero_point=128),
+        lambda c: (
+            c.with_input(0, scale=None)
+            .with_output(scale=None)
+            .with_options(fused_activation_function=1)
+        ),
+    ),
+    "scale NaN": ("param", lambda c: c.with_input(0, scale=np.nan).with_output(scale=np.nan)),
+    "zero point 128 and an activation": (
+        "param",
+        lambda c: (
+            c.with_input(0, zero_point=128)
+            .with_output(zero_point=128)
+            .with_options(fused_activation_function=3)
+        ),
     ),
     "two inputs": ("model", lambda c: replace(c, inputs=[*c.inputs, Tensor([1])])),
     "options of another op": ("model", lambda c: replace(c, table="AddOptions", options={})),

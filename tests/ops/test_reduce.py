@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from tests.ops.test_mean import CASES, mean, reduced
-from tests.support.engine import assert_equal_to_tflm
+from tests.support.engine import Engine, EngineError, assert_equal_to_tflm
 from tests.support.layers import Layer, Refusals, assert_refused, compare
 from tests.support.models import Tensor
 from tests.support.moves import random_bits
+from tflm_wasm import _abi
 
 DTYPES = {
     "SUM": ["int8", "int16", "float32"],
@@ -114,9 +115,58 @@ def test_the_place_among_nans_and_infinities_equals_tflm(op: str) -> None:
     assert_equal_to_tflm(made.to_bytes(), [[rng.choice(odd, (4, 11))] for _ in range(20)])
 
 
+MADE = {
+    "SUM": lambda: reduction("SUM", "int8", "height and width"),
+    "REDUCE_MAX": lambda: reduction("REDUCE_MAX", "int8", "height and width"),
+    "REDUCE_ALL": lambda: every("height and width"),
+    "ARG_MAX": lambda: arg("ARG_MAX", "int8", "second of 4 from the end"),
+}
+
+
+@pytest.mark.parametrize("op", MADE)
+def test_axes_that_are_computed_equal_tflm(op: str) -> None:
+    made = MADE[op]()
+    axes = np.asarray(made.inputs[1].data, np.int32)
+    rng = np.random.default_rng(5)
+    frames = [[random_bits(rng, made.inputs[0]), order] for order in (axes, axes[::-1])]
+    assert_equal_to_tflm(made.with_input(1, data=None).to_bytes(), frames)
+
+
+@pytest.mark.parametrize("op", MADE)
+@pytest.mark.parametrize("axis", [4, -5, 3, -(2**31)])
+def test_computed_axes_that_do_not_fit_are_an_error_at_run_time(op: str, axis: int) -> None:
+    made = MADE[op]().with_input(1, data=None)
+    values = random_bits(np.random.default_rng(6), made.inputs[0])
+    axes = np.full(made.inputs[1].shape, axis, np.int32)
+    with pytest.raises(EngineError) as caught:
+        Engine(made.to_bytes()).run([values, axes])
+    assert caught.value.status is _abi.Status.RUNTIME
+
+
+def test_a_scalar_stays_whatever_the_axes_as_in_tflm() -> None:
+    for op, dtype in [*OPS, ("REDUCE_ALL", "bool")]:
+        made = every("rank 1") if op == "REDUCE_ALL" else reduction(op, dtype, "rank 1")
+        scalar = made.with_input(0, shape=[]).with_output(shape=[])
+        frame = [random_bits(np.random.default_rng(7), scalar.inputs[0])]
+        for axis in (0, -1, 5):
+            assert_equal_to_tflm(scalar.with_input(1, data=[axis]).to_bytes(), [frame])
+
+
+def test_a_place_in_a_scalar_is_refused() -> None:
+    made = arg("ARG_MAX", "int8").with_input(0, shape=[]).with_input(1, data=[0])
+    assert_refused(made.with_output(shape=[]), "shape")
+
+
+@pytest.mark.parametrize("op", ["REDUCE_MAX", "REDUCE_MIN"])
+def test_extremes_of_int8_need_no_quantization(op: str) -> None:
+    made = reduction(op, "int8", "channels")
+    compare(made.with_input(0, scale=None).with_output(scale=None), 8)
+    assert_refused(made.with_output(scale=None), "param")
+    assert_refused(made.with_input(0, scale=np.nan).with_output(scale=np.nan), "param")
+
+
 AXES: Refusals = {
     "axes of int64": ("type", lambda c: c.with_input(1, dtype="int64")),
-    "axes that are computed": ("param", lambda c: c.with_input(1, data=None)),
     "axis 9": ("param", lambda c: c.with_input(1, data=[9] * c.inputs[1].shape[0])),
     "axis -2^31": ("param", lambda c: c.with_input(1, data=[-(2**31)] * c.inputs[1].shape[0])),
     "output too large": ("shape", lambda c: c.with_output(shape=[2, 4])),
@@ -130,14 +180,10 @@ AXES: Refusals = {
 
 
 @pytest.mark.parametrize("change", AXES)
-@pytest.mark.parametrize("op", ["SUM", "REDUCE_MAX", "REDUCE_ALL", "ARG_MAX"])
+@pytest.mark.parametrize("op", MADE)
 def test_malformed_reductions_are_refused(op: str, change: str) -> None:
-    made = {
-        "REDUCE_ALL": lambda: every("height and width"),
-        "ARG_MAX": lambda: arg("ARG_MAX", "int8", "second of 4 from the end"),
-    }.get(op, lambda: reduction(op, "int8", "height and width"))()
     status, apply = AXES[change]
-    assert_refused(apply(made), status)
+    assert_refused(apply(MADE[op]()), status)
 
 
 def test_a_largest_value_of_another_scale_is_refused() -> None:

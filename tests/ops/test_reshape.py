@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from tests.support.models import Tensor
+from tests.support.engine import Engine, assert_equal_to_tflm, assert_refused
+from tests.support.models import Graph, Model, Op, Tensor, single_op
 from tests.support.moves import (
     Options,
     assert_both_refuse,
     assert_moves_as_tflm,
     assert_op_refused,
     constant,
+    random_bits,
     tensor,
 )
 
@@ -58,6 +61,49 @@ def test_reshape_to_another_type_is_refused() -> None:
 def test_reshape_with_three_inputs_is_refused() -> None:
     inputs = [tensor("int8", [6]), constant([6]), constant([6])]
     assert_both_refuse("RESHAPE", inputs, [tensor("int8", [6])], status="model")
+
+
+def reshaped_twice(
+    between: list[int], *, dtype: str = "int8", last: list[int] | None = None
+) -> bytes:
+    """Return a model that reshapes [2, 6] to `between`, and that to `last`."""
+    tensors = [tensor(dtype, [2, 6]), tensor(dtype, between), tensor(dtype, last or [12])]
+    ops = [Op("RESHAPE", [0], [1]), Op("RESHAPE", [1], [2])]
+    return Model([Graph(tensors, ops, [0], [2])]).to_bytes()
+
+
+@pytest.mark.parametrize("shape", [[-1], [-1, 3], [4, -1], [2, -1, 2], [1, 12, -1]], ids=str)
+@pytest.mark.parametrize("dtype", ANY)
+def test_reshape_computes_a_dimension_of_minus_1_as_tflm(dtype: str, shape: list[int]) -> None:
+    x = random_bits(np.random.default_rng(2), tensor(dtype, [2, 6]))
+    assert_equal_to_tflm(reshaped_twice(shape, dtype=dtype), [[x]])
+
+
+def test_what_reads_a_computed_shape_sees_it() -> None:
+    tensors = [tensor("int8", [2, 6]), tensor("int8", [3, -1]), Tensor([2], "int32")]
+    model = Model([Graph(tensors, [Op("RESHAPE", [0], [1]), Op("SHAPE", [1], [2])], [0], [2])])
+    frame = [np.zeros([2, 6], np.int8)]
+    assert Engine(model.to_bytes()).run(frame)[0].tolist() == [3, 4]
+    assert_equal_to_tflm(model.to_bytes(), [frame])
+
+
+@pytest.mark.parametrize("shape", [[5, -1], [-1, 24], [-1, 0], [-1, -1], [-2, 6]])
+def test_a_dimension_that_can_not_be_computed_is_refused(shape: list[int]) -> None:
+    assert_refused(reshaped_twice(shape), "shape")
+
+
+def test_minus_1_after_minus_1_is_computed_too() -> None:
+    x = np.arange(12, dtype=np.int8).reshape(2, 6)
+    model = reshaped_twice([-1, 4], last=[2, -1, 2])
+    assert Engine(model).run([x])[0].shape == (2, 3, 2)
+
+
+def test_an_output_of_shape_0_is_a_scalar_when_there_is_no_shape_input() -> None:
+    inputs, outputs = [tensor("int8", [1, 1])], [tensor("int8", [0])]
+    assert_moves_as_tflm("RESHAPE", inputs, outputs)
+    assert_op_refused("RESHAPE", [tensor("int8", [2])], outputs, status="shape")
+    model = single_op("RESHAPE", [*inputs, constant([0])], outputs)
+    assert_refused(model, "shape", "dynamic or empty")
 
 
 # ---- SQUEEZE ----

@@ -168,6 +168,15 @@ def test_extreme_floats_saturate_as_in_tflm() -> None:
     assert_equal_to_tflm(layer.to_bytes(), several, atol=TOLERANCE)
 
 
+@pytest.mark.parametrize("shape", [[4], [4, 1], [1, 1, 4]])
+def test_a_cell_may_have_any_shape_of_its_size(shape: list[int]) -> None:
+    check(lstm(8).with_input(19, shape=shape), 8)
+
+
+def test_a_hidden_state_may_have_dimensions_of_1_behind() -> None:
+    check(lstm(9).with_input(18, shape=[1, 4, 1]), 9)
+
+
 REFUSED: dict[str, tuple[str, Callable[[Lstm], Lstm]]] = {
     "uint8 input": ("type", lambda c: c.with_input(0, dtype="uint8")),
     "float input (hybrid)": ("type", lambda c: c.with_input(0, dtype="float32")),
@@ -202,7 +211,8 @@ REFUSED: dict[str, tuple[str, Callable[[Lstm], Lstm]]] = {
     "bias of rank 2": ("shape", lambda c: c.with_input(14, shape=[1, 4])),
     "hidden state too small": ("shape", lambda c: c.with_input(18, shape=[1, 3])),
     "cell too large": ("shape", lambda c: c.with_input(19, shape=[2, 4])),
-    "cell of rank 1": ("shape", lambda c: c.with_input(19, shape=[4])),
+    "hidden state of rank 1": ("shape", lambda c: c.with_input(18, shape=[4])),
+    "hidden state turned": ("shape", lambda c: c.with_input(18, shape=[4, 1])),
     "time-major and batch-major mixed": ("shape", lambda c: c.with_options(time_major=True)),
     "input not quantized": ("param", lambda c: c.with_input(0, scale=None)),
     "weights not quantized": ("param", lambda c: c.with_input(8, scale=None)),

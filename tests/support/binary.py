@@ -91,6 +91,10 @@ SHAPE_REFUSALS: Refusals = {
         "shape",
         lambda c: c.with_input(0, shape=[1]).with_input(1, shape=[1]),
     ),
+    "seven dimensions": (
+        "shape",
+        lambda c: c.with_input(1, shape=[1] * 5 + [2, 3]).with_output(shape=[1] * 5 + [2, 3]),
+    ),
     "empty input": ("shape", lambda c: c.with_input(0, shape=[0, 3])),
     "one input": ("model", lambda c: replace(c, inputs=c.inputs[:1])),
     "three inputs": ("model", lambda c: replace(c, inputs=[*c.inputs, Tensor([1])])),

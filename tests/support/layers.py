@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 import pytest
 
-from tests.support.engine import Engine, EngineError, assert_equal_to_tflm
+from tests.support.engine import Engine, EngineError, assert_equal_to_tflm, oracle
 from tests.support.models import Tensor, single_op
 from tflm_wasm import _abi
 
@@ -128,6 +128,22 @@ def weights(
     count = shape[axis] if per_channel else 1
     scales = np.exp(rng.uniform(-7, -4, count)).astype(np.float32)
     return Tensor(shape, "int8", data, scale=scales, axis=axis)
+
+
+def with_int4_weights(layer: Layer, seed: int) -> Layer:
+    """Return the layer with weights of int4, and an output that they fill as the others did."""
+    data = np.random.default_rng(seed).integers(-8, 8, layer.inputs[1].shape)
+    scale = np.asarray(layer.output.scale, np.float32) / 11  # 50 and 4.6: the deviations of both
+    return layer.with_input(1, dtype="int4", data=data).with_output(scale=scale)
+
+
+def assert_arena_at_most_tflms(layer: SupportsBytes) -> None:
+    """The engine must not need more bytes of arena than TFLM uses."""
+    model = layer.to_bytes()
+    oracle().open(model)
+    used = oracle().arena_used()
+    assert used is not None
+    assert Engine(model).get("arena_needed") <= used
 
 
 def activations(

@@ -7,7 +7,7 @@
 #include "tw_flash_port.h"
 #include "tw_port.h"
 
-extern const uint8_t tw_model[];
+extern const uint8_t tw_model[], tw_model_end[];
 
 /* SHA-256 of the flash image with zeros here; tflm_wasm.aot writes it. */
 __attribute__((section(".digest"), used)) const uint8_t tw_firmware_digest[32];
@@ -21,12 +21,13 @@ static void write(void *context, const uint8_t *data, uint32_t bytes) {
 }
 
 static tw_agent_config configuration(void) {
+  uint32_t model_bytes = (uint32_t)(tw_model_end - tw_model);
   return (tw_agent_config){
       .link = {.rx = rx, .tx = tx, .buffer_bytes = TW_LINK_BUFFER_BYTES, .write = write},
       .sandbox = tw_guest_sandbox(),
       .flash = tw_flash_port(),
-      .builtin_model = TW_MODEL_BYTES > 0 ? tw_model : NULL,
-      .builtin_bytes = TW_MODEL_BYTES,
+      .builtin_model = model_bytes > 0 ? tw_model : NULL,
+      .builtin_bytes = model_bytes,
       .board = TW_BOARD_NAME,
       .firmware_digest = tw_firmware_digest,
       .ram_bytes = (uint32_t)(tw_guest_memory_end - tw_guest_memory),
@@ -45,7 +46,10 @@ void tw_main(void) {
   }
   for (;;) {
     uint8_t byte;
-    if (!tw_port_read(&byte)) continue;
+    if (!tw_port_read(&byte)) {
+      tw_idle();
+      continue;
+    }
     agent.link.counters[TW_COUNTER_UART_OVERRUNS] = tw_port_overruns();
     tw_agent_feed(&agent, byte);
   }

@@ -87,7 +87,7 @@ static tw_guest_result init(void *context, const uint8_t *model, uint32_t bytes)
     return finish(g, TW_E_MODEL_SIZE);
   }
   uint8_t *arena = g->memory + TW_BLOCK_BYTES;
-  tw_status status = tw_engine_init(&g->engine, model, bytes, arena, g->arena_bytes);
+  tw_status status = tw_engine_init(&g->engine, model, bytes, arena, g->arena_bytes, false);
   block(g)->arena_used = g->engine.arena_used;
   block(g)->arena_needed = g->engine.arena_needed;
   block(g)->model_size = bytes;

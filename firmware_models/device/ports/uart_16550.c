@@ -10,6 +10,7 @@
 #define LINE_STATUS UART(5)
 
 enum {
+  INTERRUPT_RX = 1,
   CONTROL_8_BITS = 3,
   CONTROL_DLAB = 0x80,
   STATUS_RX = 1,
@@ -27,6 +28,7 @@ void tw_port_start(void) {
   INTERRUPTS = (uint8_t)(divisor >> 8);
   LINE_CONTROL = CONTROL_8_BITS;
   FIFO = 1;
+  INTERRUPTS = INTERRUPT_RX;
 }
 
 void tw_port_write(uint8_t byte) {

@@ -7,6 +7,7 @@
 #define START_TX UART(0x008)
 #define RX_READY UART(0x108)
 #define TX_READY UART(0x11C)
+#define INTERRUPTS_ON UART(0x304)
 #define ERROR_SOURCE UART(0x480)
 #define ENABLE UART(0x500)
 #define PIN_TX UART(0x50C)
@@ -15,7 +16,7 @@
 #define TX_DATA UART(0x51C)
 #define BAUD UART(0x524)
 
-enum { ENABLED = 4, ERROR_OVERRUN = 1 };
+enum { ENABLED = 4, ERROR_OVERRUN = 1, INTERRUPT_RX = 4 };
 
 static uint32_t overruns;
 
@@ -24,6 +25,7 @@ void tw_port_start(void) {
   PIN_RX = TW_UART_PIN_RX;
   BAUD = (uint32_t)(((uint64_t)TW_UART_BAUD << 32) / TW_UART_CLOCK_HZ + 0x800) & 0xFFFFF000;
   ENABLE = ENABLED;
+  INTERRUPTS_ON = INTERRUPT_RX;
   START_RX = START_TX = 1;
 }
 

@@ -3,7 +3,8 @@
 #include "tw_port.h"
 
 typedef struct {
-  volatile uint32_t data, error, unused1[4], flag, unused2, ilpr, ibrd, fbrd, lcr, cr;
+  volatile uint32_t data, error, unused1[4], flag, unused2, ilpr, ibrd, fbrd, lcr, cr, ifls,
+      interrupts;
 } uart;
 
 #define UART ((uart *)TW_UART_BASE)
@@ -17,16 +18,19 @@ enum {
   CR_ENABLE = 1 << 0,
   CR_TX = 1 << 8,
   CR_RX = 1 << 9,
+  INTERRUPT_RX = 1 << 4,
+  INTERRUPT_RX_TIMEOUT = 1 << 6, /* for bytes that are fewer than it takes for the other */
 };
 
 static uint32_t overruns;
 
 void tw_port_start(void) {
-  uint32_t divisor = TW_UART_CLOCK_HZ * 4ull / TW_UART_BAUD; /* in 64ths */
+  uint32_t divisor = (TW_UART_CLOCK_HZ * 4u + TW_UART_BAUD / 2) / TW_UART_BAUD; /* in 64ths */
   UART->cr = 0;
   UART->ibrd = divisor >> 6;
   UART->fbrd = divisor & 63;
   UART->lcr = LCR_8_BITS | LCR_FIFO;
+  UART->interrupts = INTERRUPT_RX | INTERRUPT_RX_TIMEOUT;
   UART->cr = CR_ENABLE | CR_TX | CR_RX;
 }
 

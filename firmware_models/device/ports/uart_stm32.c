@@ -14,6 +14,7 @@ enum {
   STATUS_TX = 1 << 7,
   CR1_RX = 1 << 2,
   CR1_TX = 1 << 3,
+  CR1_RX_INTERRUPT = 1 << 5,
   CR1_ENABLE = 1 << 13,
 };
 
@@ -21,7 +22,7 @@ static uint32_t overruns;
 
 void tw_port_start(void) {
   UART->brr = (TW_UART_CLOCK_HZ + TW_UART_BAUD / 2) / TW_UART_BAUD;
-  UART->cr1 = CR1_ENABLE | CR1_TX | CR1_RX;
+  UART->cr1 = CR1_ENABLE | CR1_TX | CR1_RX | CR1_RX_INTERRUPT;
 }
 
 void tw_port_write(uint8_t byte) {

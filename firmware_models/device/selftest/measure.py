@@ -25,9 +25,11 @@ SHIFT = 5  # one instruction takes 2^SHIFT ns
 INVOKE = re.compile(rb"invoke faulted 0+ .* status 0+ ticks ([0-9a-f]{8})")
 
 
-def instructions(module: Module, board: str, options: aot.Options) -> tuple[int, int]:
+def instructions(
+    module: Module, board: str, options: aot.Options, cache: aot.Cache | None = None
+) -> tuple[int, int]:
     """Return the instructions of the self-test's first run, and the engine's code in bytes."""
-    firmware = aot.compile(module, board, options)
+    firmware = aot.compile(module, board, options, cache=cache)
     with tempfile.TemporaryDirectory() as folder:
         image = Path(folder) / "firmware.elf"
         image.write_bytes(firmware.elf)

@@ -19,7 +19,7 @@ static tw_guest_result init(void *context, const uint8_t *model, uint32_t bytes)
   uint64_t started = tw_clock_now();
   uint8_t *arena = tw_guest_memory + TW_BLOCK_BYTES;
   uint32_t arena_bytes = (uint32_t)(tw_guest_memory_end - arena);
-  tw_status status = tw_engine_init(&engine, model, bytes, arena, arena_bytes);
+  tw_status status = tw_engine_init(&engine, model, bytes, arena, arena_bytes, true);
   uint64_t ticks = tw_clock_now() - started;
   tw_control_block *b = block();
   memset(b, 0, sizeof *b);

@@ -14,7 +14,7 @@
 #define TW_SELFTEST_RUNS 2
 #endif
 
-extern const uint8_t tw_model[];
+extern const uint8_t tw_model[], tw_model_end[];
 
 static uint32_t state = 1;
 
@@ -74,7 +74,7 @@ static void run(const tw_sandbox *s) {
 void tw_main(void) {
   tw_port_write_text("tflm-wasm self-test on " TW_BOARD_NAME "\r\n");
   tw_sandbox s = tw_guest_sandbox();
-  if (report("init", s.init(s.context, tw_model, TW_MODEL_BYTES))) {
+  if (report("init", s.init(s.context, tw_model, (uint32_t)(tw_model_end - tw_model)))) {
     for (uint32_t i = 0; i < TW_SELFTEST_RUNS; i++) run(&s);
   }
   print_stacks((const void *)s.memory(s.context, 0, TW_BLOCK_BYTES));

@@ -97,7 +97,7 @@ static tw_status try_model(const uint8_t *model, uint32_t bytes, uint64_t *state
   memset(arena, 0xA5, ARENA_BYTES);
   tw_engine *e = malloc(sizeof *e);
   if (e == NULL) exit(2);
-  tw_status status = tw_engine_init(e, own, bytes, arena, ARENA_BYTES);
+  tw_status status = tw_engine_init(e, own, bytes, arena, ARENA_BYTES, true);
   int runs = e->stateful ? 3 : 1;
   for (int i = 0; i < runs && status == TW_OK; i++) {
     fill_inputs(e, state);
@@ -152,7 +152,7 @@ static int run(buffer model, long frames) {
   uint8_t *arena = malloc(4u << 20);
   tw_engine *e = malloc(sizeof *e);
   if (arena == NULL || e == NULL) return 2;
-  tw_status status = tw_engine_init(e, model.data, model.bytes, arena, 4u << 20);
+  tw_status status = tw_engine_init(e, model.data, model.bytes, arena, 4u << 20, true);
   for (long frame = 0; frame < frames && status == TW_OK; frame++) {
     for (uint32_t i = 0; i < e->subgraphs[0].input_count; i++) {
       const tw_tensor *t = tw_engine_input(e, i);

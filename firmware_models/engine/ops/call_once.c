@@ -1,18 +1,19 @@
-#include "tw_kernel.h"
+#include "tw_control.h"
 
 typedef struct {
   int32_t callee;
   bool has_run; /* survives tw_engine_reset, as in TFLM */
 } call_data;
 
-/* The planner checks that the subgraph exists and that calls don't nest too deep. */
+/* The planner checks that calls don't nest too deep. */
 static tw_status prepare(tw_engine *e, tw_node *node) {
   TW_TRY(tw_expect(e, node, 0, 0, 0));
-  tw_fb_table options;
-  TW_TRY(tw_options(e, node, TW_OPTIONS_CALL_ONCE, &options));
+  int32_t callees[2];
+  uint32_t count;
+  TW_TRY(tw_callees(e, node, callees, &count));
   call_data *data = tw_alloc(e, sizeof *data);
   if (data == NULL) return TW_E_ARENA;
-  *data = (call_data){tw_fb_i32(&e->fb, options, 0, 0), false};
+  *data = (call_data){callees[0], false};
   node->data = data;
   return TW_OK;
 }

@@ -2,7 +2,7 @@
 #include "tw_move.h"
 
 /* CAST: by way of double, which holds every value. An integer that doesn't fit wraps; a float
- * saturates, and NaN becomes 0. */
+ * saturates, and NaN becomes 0. As a bool all but 0 is true. */
 
 typedef double (*load_fn)(const void *from, uint32_t i);
 typedef void (*store_fn)(void *to, uint32_t i, double x);
@@ -17,6 +17,7 @@ static double load_f32(const void *from, uint32_t i) { return (double)((const fl
 static void store_i8(void *to, uint32_t i, double x) { ((int8_t *)to)[i] = (int8_t)(int64_t)x; }
 static void store_i16(void *to, uint32_t i, double x) { ((int16_t *)to)[i] = (int16_t)(int64_t)x; }
 static void store_i32(void *to, uint32_t i, double x) { ((int32_t *)to)[i] = (int32_t)(int64_t)x; }
+static void store_bool(void *to, uint32_t i, double x) { ((uint8_t *)to)[i] = x != 0.0; }
 static void store_f32(void *to, uint32_t i, double x) { ((float *)to)[i] = (float)x; }
 
 /* A float in the range of an integer type. */
@@ -45,6 +46,7 @@ static load_fn loader(uint8_t type) {
 static store_fn storer(uint8_t type) {
   switch (type) {
     case TW_INT8: return store_i8;
+    case TW_BOOL: return store_bool;
     case TW_INT16: return store_i16;
     case TW_FLOAT32: return store_f32;
     default: return store_i32; /* and uint32, which has the same bits */
@@ -52,9 +54,9 @@ static store_fn storer(uint8_t type) {
 }
 
 static tw_status prepare(tw_engine *e, tw_node *node) {
-  const uint32_t types = TW_TYPES_F_I8_I16_I32 | TW_TYPE(TW_UINT32);
+  const uint32_t types = TW_TYPES_F_I8_I16_I32 | TW_TYPE(TW_UINT32) | TW_TYPE(TW_BOOL);
   TW_TRY(tw_expect_unary(e, node));
-  TW_TRY(tw_expect_type(e, "input 0", tw_input(e, node, 0), types | TW_TYPE(TW_BOOL)));
+  TW_TRY(tw_expect_type(e, "input 0", tw_input(e, node, 0), types));
   return tw_expect_type(e, "output 0", tw_output(e, node, 0), types);
 }
 
@@ -63,7 +65,8 @@ static int eval(tw_engine *e, tw_node *node) {
   const load_fn load = loader(input->type);
   const store_fn store = storer(output->type);
   const uint32_t count = tw_elements(output);
-  const bool saturate = input->type == TW_FLOAT32 && output->type != TW_FLOAT32;
+  const bool saturate = input->type == TW_FLOAT32 && output->type != TW_FLOAT32 &&
+                        output->type != TW_BOOL;
   for (uint32_t i = 0; i < count; i++) {
     double x = load(input->data, i);
     store(output->data, i, saturate ? saturated(x, output->type) : x);

@@ -1,4 +1,5 @@
 #include "tw_fast.h"
+#include "tw_hybrid.h"
 
 /* CONV_2D: filters [channels, height, width, depth]. A depth that divides the input's makes groups:
  * an output channel then sees only the input channels of its group. */
@@ -19,7 +20,9 @@ typedef struct {
   union {
     tw_requant q;
     tw_range_f32 range;
+    tw_hybrid *hybrid;
   };
+  void *unpacked[]; /* the filter, when that is int4 */
 } conv;
 
 static tw_status prepare_shapes(tw_engine *e, tw_node *node, tw_fb_table options, conv *c) {
@@ -45,17 +48,35 @@ static tw_status prepare_shapes(tw_engine *e, tw_node *node, tw_fb_table options
   return TW_OK;
 }
 
+/* As in LiteRT weights whose scales differ go with inputs that have a zero point. */
+static tw_status prepare_hybrid(tw_engine *e, const tw_node *node, int32_t activation,
+                                tw_hybrid **hybrid) {
+  const tw_tensor *input = tw_input(e, node, 0);
+  const int32_t *filter = tw_input(e, node, 1)->dims;
+  int32_t channels = filter[0], depth = filter[3], groups = input->dims[3] / depth;
+  TW_TRY(tw_hybrid_prepare(e, node, channels, 0, input->dims[0], activation, hybrid));
+  tw_hybrid *h = *hybrid;
+  h->layout = (tw_hybrid_layout){depth, channels / groups, filter[1] * filter[2] * depth, depth};
+  h->symmetric = tw_hybrid_is_uniform(h, channels);
+  h->weights_first = !h->symmetric;
+  TW_VERIFY(e, groups == 1 || !h->symmetric, TW_E_PARAM, "groups with one weight scale");
+  return TW_OK;
+}
+
 static tw_status prepare(tw_engine *e, tw_node *node) {
   TW_TRY(tw_expect(e, node, 2, 3, 1));
   tw_fb_table options;
   int32_t activation;
-  conv *c = node->data = tw_alloc(e, sizeof *c);
+  bool packed = tw_input(e, node, 1)->type == TW_INT4;
+  conv *c = node->data = tw_alloc(e, (uint32_t)(sizeof *c + packed * sizeof c->unpacked[0]));
   if (c == NULL) return TW_E_ARENA;
   TW_TRY(tw_options(e, node, TW_OPTIONS_CONV_2D, &options));
   TW_TRY(tw_fused_activation(e, options, OPTION_ACTIVATION, &activation));
   TW_TRY(prepare_shapes(e, node, options, c));
   int32_t channels = tw_output(e, node, 0)->dims[3];
   TW_TRY(tw_conv_types(e, node, channels));
+  if (tw_is_hybrid(e, node)) return prepare_hybrid(e, node, activation, &c->hybrid);
+  TW_TRY(tw_request_unpacked(e, tw_input(e, node, 1), &c->unpacked[0]));
   if (tw_input(e, node, 0)->type == TW_FLOAT32) {
     tw_activation_range_f32(activation, &c->range.low, &c->range.high);
     return TW_OK;
@@ -145,9 +166,22 @@ static void pixel_f32(const tw_pixel *p) {
   }
 }
 
+static void pixel_hybrid(const tw_pixel *p) {
+  tw_hybrid_pixel(p, ((const conv *)p->data)->hybrid);
+}
+
 static int eval(tw_engine *e, tw_node *node) {
   const conv *c = node->data;
   const tw_window *window = &c->window;
+  if (tw_is_hybrid(e, node)) {
+    tw_hybrid_begin(e, node, c->hybrid);
+    tw_window_slide(e, node, window, pixel_hybrid);
+    return TW_OK;
+  }
+  if (tw_input(e, node, 1)->type == TW_INT4) {
+    tw_window_slide_i4(e, node, window, c->unpacked[0], pixel_i8);
+    return TW_OK;
+  }
   switch (tw_input(e, node, 0)->type) {
     case TW_INT8:
       if (c->fast) {

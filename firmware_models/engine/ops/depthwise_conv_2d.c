@@ -1,4 +1,5 @@
 #include "tw_fast.h"
+#include "tw_hybrid.h"
 
 /* DEPTHWISE_CONV_2D: filter [1, height, width, channels]; each input channel makes depth_multiplier
  * neighbouring output channels. */
@@ -20,7 +21,9 @@ typedef struct {
   union {
     tw_requant q;
     tw_range_f32 range;
+    tw_hybrid *hybrid;
   };
+  void *unpacked[]; /* the filter, when that is int4 */
 } depthwise;
 
 static tw_status prepare_shapes(tw_engine *e, tw_node *node, tw_fb_table options, depthwise *d) {
@@ -48,17 +51,30 @@ static tw_status prepare_shapes(tw_engine *e, tw_node *node, tw_fb_table options
   return TW_OK;
 }
 
+/* As in LiteRT each channel has a weight scale of its own. */
+static tw_status prepare_hybrid(tw_engine *e, const tw_node *node, int32_t activation,
+                                depthwise *d) {
+  int32_t channels = tw_output(e, node, 0)->dims[3], batches = tw_input(e, node, 0)->dims[0];
+  TW_TRY(tw_hybrid_prepare(e, node, channels, 3, batches, activation, &d->hybrid));
+  TW_VERIFY(e, d->hybrid->per_channel || channels == 1, TW_E_PARAM, "one weight scale");
+  d->hybrid->layout = (tw_hybrid_layout){1, d->multiplier, 1, channels};
+  return TW_OK;
+}
+
 static tw_status prepare(tw_engine *e, tw_node *node) {
   TW_TRY(tw_expect(e, node, 2, 3, 1));
   tw_fb_table options;
   int32_t activation;
-  depthwise *d = node->data = tw_alloc(e, sizeof *d);
+  bool packed = tw_input(e, node, 1)->type == TW_INT4;
+  depthwise *d = node->data = tw_alloc(e, (uint32_t)(sizeof *d + packed * sizeof d->unpacked[0]));
   if (d == NULL) return TW_E_ARENA;
   TW_TRY(tw_options(e, node, TW_OPTIONS_DEPTHWISE_CONV_2D, &options));
   TW_TRY(tw_fused_activation(e, options, OPTION_ACTIVATION, &activation));
   TW_TRY(prepare_shapes(e, node, options, d));
   int32_t channels = tw_output(e, node, 0)->dims[3];
   TW_TRY(tw_conv_types(e, node, channels));
+  if (tw_is_hybrid(e, node)) return prepare_hybrid(e, node, activation, d);
+  TW_TRY(tw_request_unpacked(e, tw_input(e, node, 1), &d->unpacked[0]));
   const tw_tensor *input = tw_input(e, node, 0), *bias = tw_input(e, node, 2);
   if (input->type == TW_FLOAT32) {
     tw_activation_range_f32(activation, &d->range.low, &d->range.high);
@@ -130,9 +146,22 @@ static void pixel_f32(const tw_pixel *p) {
   }
 }
 
+static void pixel_hybrid(const tw_pixel *p) {
+  tw_hybrid_pixel(p, ((const depthwise *)p->data)->hybrid);
+}
+
 static int eval(tw_engine *e, tw_node *node) {
   const depthwise *d = node->data;
   const tw_window *window = &d->window;
+  if (tw_is_hybrid(e, node)) {
+    tw_hybrid_begin(e, node, d->hybrid);
+    tw_window_slide(e, node, window, pixel_hybrid);
+    return TW_OK;
+  }
+  if (tw_input(e, node, 1)->type == TW_INT4) {
+    tw_window_slide_i4(e, node, window, d->unpacked[0], pixel_i8);
+    return TW_OK;
+  }
   switch (tw_input(e, node, 0)->type) {
     case TW_INT8:
       if (d->fast) {

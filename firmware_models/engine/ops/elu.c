@@ -1,4 +1,5 @@
 #include "tw_elementwise.h"
+#include "tw_lut.h"
 #include "tw_math.h"
 #include "tw_move.h"
 
@@ -17,12 +18,7 @@ static tw_status prepare(tw_engine *e, tw_node *node) {
   TW_TRY(tw_output_affine(e, node, 0, &out));
   int8_t *table = node->data = tw_alloc(e, 256);
   if (table == NULL) return TW_E_ARENA;
-  float inverse = 1.0f / out.scale;
-  for (int32_t i = 0; i < 256; i++) {
-    float y = of_table(in.scale * (float)(i - 128 - in.zero_point));
-    float scaled = tw_roundf(y * inverse) + (float)out.zero_point;
-    table[i] = (int8_t)tw_clamp(tw_f32_to_i32(scaled), INT8_MIN, INT8_MAX);
-  }
+  tw_table_fill(in, out, of_table, table);
   return TW_OK;
 }
 

@@ -3,6 +3,8 @@
 
 /* PRELU: negative values times alpha, a tensor that broadcasts; for int16 alpha is int8. */
 
+enum { MAX_RANK_F32 = 4 }; /* TFLM aborts over more of float32, not of integers */
+
 typedef struct {
   tw_binary binary;
   tw_scale identity, alpha;
@@ -24,20 +26,23 @@ TW_SMALL TW_ROW(row_f32, prelu, float, float, x >= 0.0f ? x : x * y)
 TW_SMALL TW_ROW(row_i8, prelu, int8_t, int8_t, quantized_i8(x, y, p))
 
 TW_SMALL static void row_i16(const void *params, const tw_row *row) {
-  const int16_t *x = row->a;
-  const int8_t *alpha = row->b;
+  const int16_t *x = row->in[0];
+  const int8_t *alpha = row->in[1];
   int16_t *out = row->out;
-  for (uint32_t i = 0; i < row->count; i++, x += row->a_step, alpha += row->b_step) {
+  for (uint32_t i = 0; i < row->count; i++, x += row->step[0], alpha += row->step[1]) {
     out[i] = (int16_t)tw_clamp(quantized(*x, *alpha, params), INT16_MIN, INT16_MAX);
   }
 }
 
 static tw_status prepare(tw_engine *e, tw_node *node) {
   TW_TRY(tw_expect(e, node, 2, 2, 1));
-  const tw_tensor *alpha = tw_input(e, node, 1);
-  uint8_t type = tw_input(e, node, 0)->type;
-  TW_TRY(tw_expect_moved(e, tw_input(e, node, 0), tw_output(e, node, 0), TW_TYPES_F_I8_I16));
+  const tw_tensor *input = tw_input(e, node, 0), *alpha = tw_input(e, node, 1);
+  uint8_t type = input->type;
+  TW_TRY(tw_expect_moved(e, input, tw_output(e, node, 0), TW_TYPES_F_I8_I16));
   TW_TRY(tw_expect_type(e, "input 1", alpha, TW_TYPE(type == TW_INT16 ? TW_INT8 : type)));
+  int32_t rank = tw_max(tw_max(input->rank, alpha->rank), tw_output(e, node, 0)->rank);
+  TW_VERIFY(e, type != TW_FLOAT32 || rank <= MAX_RANK_F32, TW_E_SHAPE, "%d dimensions of FLOAT32",
+            (int)rank);
   prelu *p = node->data = tw_alloc(e, sizeof *p);
   if (p == NULL) return TW_E_ARENA;
   TW_TRY(tw_broadcast_prepare(e, node, &p->binary.plan));

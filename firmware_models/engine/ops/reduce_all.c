@@ -3,10 +3,9 @@
 
 /* REDUCE_ALL: whether all booleans along the axes are true. */
 static tw_status prepare(tw_engine *e, tw_node *node) {
-  uint32_t count;
-  uint8_t *axes = node->data = tw_alloc(e, 1);
-  if (axes == NULL) return TW_E_ARENA;
-  TW_TRY(tw_reduce_prepare(e, node, axes, &count));
+  bool *keep = node->data = tw_alloc(e, sizeof *keep);
+  if (keep == NULL) return TW_E_ARENA;
+  TW_TRY(tw_reduce_prepare(e, node, keep));
   return tw_expect_moved(e, tw_input(e, node, 0), tw_output(e, node, 0), TW_TYPE(TW_BOOL));
 }
 
@@ -22,7 +21,10 @@ TW_SMALL static void one(const void *params, const tw_tensor *input, int32_t at,
 }
 
 static int eval(tw_engine *e, tw_node *node) {
-  return tw_reduce_run(e, node, *(const uint8_t *)node->data, one);
+  const bool keep = *(const bool *)node->data;
+  tw_reduction r;
+  TW_TRY(tw_reduce_axes(e, node, keep, tw_elements(tw_input(e, node, 1)), &r));
+  return tw_reduce_run(e, node, r.axes, one, NULL);
 }
 
 const tw_op tw_op_reduce_all = {.code = 140, .prepare = prepare, .eval = eval};

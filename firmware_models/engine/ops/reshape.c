@@ -1,7 +1,7 @@
 #include "tw_move.h"
 
 /* RESHAPE: the same bytes under another shape. The shape input is not read: as in TFLM the output's
- * own shape counts, and shapes are static. */
+ * own shape counts. Shapes are static; tw_load has put a number where the output's has -1. */
 static tw_status prepare(tw_engine *e, tw_node *node) {
   TW_TRY(tw_expect(e, node, 1, 2, 1));
   const tw_tensor *input = tw_input(e, node, 0), *output = tw_output(e, node, 0);

@@ -1,8 +1,7 @@
 #include "tw_elementwise.h"
 #include "tw_fixed.h"
-#include "tw_move.h"
 
-/* RSQRT: 1 / sqrt x. int8 saturates at 0; below it is an error. */
+/* RSQRT: 1 / sqrt x. Integers saturate at 0; below it is an error. */
 
 enum { EXTRA_BITS = 20 };
 
@@ -12,14 +11,14 @@ typedef struct {
 } rsqrt;
 
 static tw_status prepare(tw_engine *e, tw_node *node) {
-  TW_TRY(tw_expect_unary(e, node));
+  TW_TRY(tw_expect_unary_f_i8_i16(e, node));
   const tw_tensor *input = tw_input(e, node, 0);
-  TW_TRY(tw_expect_moved(e, input, tw_output(e, node, 0),
-                         TW_TYPE(TW_FLOAT32) | TW_TYPE(TW_INT8)));
   if (input->type == TW_FLOAT32) return TW_OK;
   tw_affine in, out;
   TW_TRY(tw_input_affine(e, node, 0, &in));
   TW_TRY(tw_output_affine(e, node, 0, &out));
+  TW_VERIFY(e, input->type == TW_INT8 || (in.zero_point == 0 && out.zero_point == 0), TW_E_PARAM,
+            "INT16 has a zero point");
   rsqrt *r = node->data = tw_alloc(e, sizeof *r);
   if (r == NULL) return TW_E_ARENA;
   r->in_zero_point = (int16_t)in.zero_point;
@@ -35,7 +34,7 @@ static float real(float x) { return 1.0f / __builtin_sqrtf(x); }
 static int32_t quantized(const void *params, int32_t x) {
   const rsqrt *r = params;
   x -= r->in_zero_point;
-  if (x <= 0) return INT8_MAX;
+  if (x <= 0) return INT16_MAX;
   int32_t multiplier, shift;
   tw_fixed_inverse_sqrt(x, &multiplier, &shift);
   int32_t root = tw_rescale(1, multiplier, shift + EXTRA_BITS);
@@ -46,8 +45,11 @@ static int eval(tw_engine *e, tw_node *node) {
   const tw_tensor *input = tw_input(e, node, 0);
   if (input->type == TW_FLOAT32) return tw_map_f32(e, node, real);
   const int32_t zero = ((const rsqrt *)node->data)->in_zero_point;
-  for (uint32_t i = 0; i < input->bytes; i++) {
-    TW_VERIFY(e, ((const int8_t *)input->data)[i] >= zero, TW_E_RUNTIME, "a negative value");
+  const uint32_t count = tw_elements(input);
+  for (uint32_t i = 0; i < count; i++) {
+    int32_t x = input->type == TW_INT8 ? ((const int8_t *)input->data)[i]
+                                       : ((const int16_t *)input->data)[i];
+    TW_VERIFY(e, x >= zero, TW_E_RUNTIME, "a negative value");
   }
   return tw_map_int(e, node, quantized);
 }

@@ -2,10 +2,6 @@
 
 enum { MAX_SLICED_RANK = 5 }; /* TFLM's limit */
 
-static int64_t value(const tw_tensor *t, uint32_t i) {
-  return t->type == TW_INT32 ? ((const int32_t *)t->data)[i] : ((const int64_t *)t->data)[i];
-}
-
 /* Bytes to the slice's first element. The begin and the size, which need not be constant, must fit
  * the output's shape, which is; else `status`. A size of -1 means up to the end. */
 static tw_status find_offset(tw_engine *e, const tw_node *node, tw_status status,
@@ -14,7 +10,8 @@ static tw_status find_offset(tw_engine *e, const tw_node *node, tw_status status
   *offset = 0;
   for (uint32_t i = 0; i < input->rank; i++) {
     int32_t spare = input->dims[i] - output->dims[i];
-    int64_t begin = value(tw_input(e, node, 1), i), size = value(tw_input(e, node, 2), i);
+    int64_t begin = tw_index_at(tw_input(e, node, 1), i);
+    int64_t size = tw_index_at(tw_input(e, node, 2), i);
     bool fits = size == output->dims[i] || (size == -1 && begin == spare);
     TW_VERIFY(e, fits && begin >= 0 && begin <= spare, status,
               "begin %d or size %d does not fit dimension %u", (int)begin, (int)size, (unsigned)i);
@@ -23,23 +20,13 @@ static tw_status find_offset(tw_engine *e, const tw_node *node, tw_status status
   return TW_OK;
 }
 
-/* One index for each of the input's dimensions. */
-static tw_status check_indices(tw_engine *e, const tw_node *node, uint32_t i) {
-  const tw_tensor *t = tw_input(e, node, i);
-  TW_TRY(tw_expect_type(e, i == 1 ? "input 1" : "input 2", t,
-                        TW_TYPE(TW_INT32) | TW_TYPE(TW_INT64)));
-  TW_VERIFY(e, t->rank == 1 && t->dims[0] == tw_input(e, node, 0)->rank, TW_E_SHAPE,
-            "input %u has %u values", (unsigned)i, (unsigned)tw_elements(t));
-  return TW_OK;
-}
-
 static tw_status prepare(tw_engine *e, tw_node *node) {
   TW_TRY(tw_expect(e, node, 3, 3, 1));
   const tw_tensor *input = tw_input(e, node, 0), *output = tw_output(e, node, 0);
   const tw_tensor *begin = tw_input(e, node, 1), *size = tw_input(e, node, 2);
   TW_TRY(tw_expect_moved(e, input, output, TW_TYPES_F_I8_I16_I32 | TW_TYPE(TW_BOOL)));
-  TW_TRY(check_indices(e, node, 1));
-  TW_TRY(check_indices(e, node, 2));
+  TW_TRY(tw_expect_indices(e, node, 1, input->rank));
+  TW_TRY(tw_expect_indices(e, node, 2, input->rank));
   TW_VERIFY(e, begin->type == size->type, TW_E_TYPE, "begin %s, size %s",
             tw_type_name(begin->type), tw_type_name(size->type));
   TW_VERIFY(e, input->rank <= MAX_SLICED_RANK && input->rank == output->rank, TW_E_SHAPE,

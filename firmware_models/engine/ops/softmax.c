@@ -4,17 +4,14 @@
 #include "tw_fixed.h"
 #include "tw_lut.h"
 #include "tw_math.h"
+#include "tw_softmax.h"
 
 /* SOFTMAX over the last dimension: e^(beta (x - max)) divided by the sum of these. int8 by
  * fixed-point functions, int16 by tables. */
 
-enum { INTEGER_BITS = 5, SUM_BITS = 12 };
-
 typedef struct {
   float beta;
-  int32_t multiplier;
-  int32_t least; /* int8: differences from the maximum below it count as e^-infinity */
-  int8_t shift;
+  tw_softmax scale;
   const int16_t *exp, *reciprocal; /* int16: tables of e^x for -10 to 0, 1 / (1 + x) for 0 to 1 */
 } softmax;
 
@@ -32,14 +29,8 @@ static tw_status prepare_i8(tw_engine *e, softmax *s, float scale, tw_affine out
             "output scale is not 2^-%d", to_i8 ? 8 : 16);
   TW_VERIFY(e, out.zero_point == (to_i8 ? INT8_MIN : INT16_MIN), TW_E_PARAM,
             "output zero point %d", (int)out.zero_point);
-  double real = (double)s->beta * (double)scale * (double)(1 << (31 - INTEGER_BITS));
-  TW_VERIFY(e, real > 1.0 && s->beta <= FLT_MAX, TW_E_PARAM, "beta or input scale out of range");
-  int32_t shift;
-  bool small = tw_quantize_multiplier(real, &s->multiplier, &shift);
-  if (!small) return TW_OK; /* only the maximum itself counts */
-  s->shift = (int8_t)shift;
-  s->least = -(int32_t)(((int64_t)31 << (31 - INTEGER_BITS)) >> shift);
-  return TW_OK;
+  TW_VERIFY(e, s->beta <= FLT_MAX, TW_E_PARAM, "beta is infinite");
+  return tw_softmax_prepare(e, (double)s->beta * (double)scale, &s->scale);
 }
 
 static float reciprocal_of_one_plus(float x) { return 1.0f / (1.0f + x); }
@@ -50,9 +41,9 @@ static tw_status prepare_i16(tw_engine *e, softmax *s, tw_affine in, tw_affine o
   TW_VERIFY(e, near(out.scale, 1.0f / 32768), TW_E_PARAM, "output scale is not 2^-15");
   double real = (double)in.scale * (double)s->beta / (10.0 / 65535.0);
   int32_t shift;
-  TW_VERIFY(e, tw_quantize_multiplier(real, &s->multiplier, &shift), TW_E_PARAM,
+  TW_VERIFY(e, tw_quantize_multiplier(real, &s->scale.multiplier, &shift), TW_E_PARAM,
             "beta or input scale out of range");
-  s->shift = (int8_t)shift;
+  s->scale.shift = (int8_t)shift;
   int16_t *exp = tw_alloc(e, TW_LUT_ENTRIES * sizeof *exp);
   int16_t *reciprocal = tw_alloc(e, TW_LUT_ENTRIES * sizeof *reciprocal);
   if (exp == NULL || reciprocal == NULL) return TW_E_ARENA;
@@ -105,29 +96,15 @@ static void row_f32(float beta, const float *x, float *y, int32_t depth) {
   for (int32_t i = 0; i < depth; i++) y[i] /= sum;
 }
 
-static int32_t add_saturating(int32_t sum, int32_t positive) {
-  return sum > INT32_MAX - positive ? INT32_MAX : sum + positive;
-}
-
-/* e^difference, without integer bits. */
-static int32_t exp_i8(const softmax *s, int32_t difference) {
-  return tw_fixed_exp(tw_rescale(difference, s->multiplier, s->shift), INTEGER_BITS);
-}
-
 /* A row's maximum, and 1 / its sum of e^difference: reciprocal * 2^-bits_over_unit. */
 typedef struct {
   int32_t max, reciprocal, bits_over_unit;
 } row_sum;
 
 static row_sum sum_i8(const softmax *s, const int8_t *x, int32_t depth) {
-  row_sum r = {.max = INT8_MIN};
-  int32_t sum = 0;
-  for (int32_t i = 0; i < depth; i++) r.max = tw_max(r.max, x[i]);
-  for (int32_t i = 0; i < depth; i++) {
-    if (x[i] - r.max < s->least) continue;
-    sum = add_saturating(sum, tw_rounding_shift_right(exp_i8(s, x[i] - r.max), SUM_BITS));
-  }
-  r.reciprocal = tw_fixed_reciprocal(sum, SUM_BITS, &r.bits_over_unit);
+  row_sum r;
+  int32_t sum = tw_softmax_sum(&s->scale, x, depth, &r.max);
+  r.reciprocal = tw_fixed_reciprocal(sum, TW_SOFTMAX_SUM_BITS, &r.bits_over_unit);
   return r;
 }
 
@@ -135,8 +112,9 @@ static row_sum sum_i8(const softmax *s, const int8_t *x, int32_t depth) {
  * outputs: they are 0 here. */
 static int32_t quotient(const softmax *s, const row_sum *r, int32_t difference, int32_t bits) {
   int32_t right = r->bits_over_unit + 31 - bits;
-  if (difference < s->least || right > 31) return 0;
-  return tw_rounding_shift_right(tw_doubling_high_mul(r->reciprocal, exp_i8(s, difference)), right);
+  if (difference < s->scale.least || right > 31) return 0;
+  int32_t exp = tw_fixed_exp(tw_softmax_scaled(&s->scale, difference), TW_SOFTMAX_BITS);
+  return tw_rounding_shift_right(tw_doubling_high_mul(r->reciprocal, exp), right);
 }
 
 static void row_i8(const softmax *s, const int8_t *x, int8_t *y, int32_t depth) {
@@ -157,9 +135,9 @@ static void row_i16(const softmax *s, const int16_t *x, int16_t *y, int32_t dept
   int32_t max = INT16_MIN, sum = 0;
   for (int32_t i = 0; i < depth; i++) max = tw_max(max, x[i]);
   for (int32_t i = 0; i < depth; i++) {
-    int32_t scaled = tw_rescale(x[i] - max, s->multiplier, s->shift) + INT16_MAX;
+    int32_t scaled = tw_softmax_scaled(&s->scale, x[i] - max) + INT16_MAX;
     y[i] = tw_lut_at((int16_t)tw_clamp(scaled, INT16_MIN, INT16_MAX), s->exp);
-    sum = add_saturating(sum, y[i]);
+    sum = sum > INT32_MAX - y[i] ? INT32_MAX : sum + y[i];
   }
   /* sum = 2^(31 - zeros) (1 + t) with t in [0, 1): the table's inputs stand for t. */
   int32_t zeros = __builtin_clz((uint32_t)sum);

@@ -73,9 +73,4 @@ static tw_status prepare(tw_engine *e, tw_node *node) {
   return tw_view_make(e, input, output, offset, axes, input->rank, &node->data);
 }
 
-static int eval(tw_engine *e, tw_node *node) {
-  tw_view_read(node->data, tw_input(e, node, 0)->data, tw_output(e, node, 0)->data);
-  return TW_OK;
-}
-
-const tw_op tw_op_strided_slice = {.code = 45, .prepare = prepare, .eval = eval};
+const tw_op tw_op_strided_slice = {.code = 45, .prepare = prepare, .eval = tw_view_eval};

@@ -55,6 +55,7 @@ static tw_status prepare(tw_engine *e, tw_node *node) {
       .stride_w = tw_fb_i32(&e->fb, options, OPTION_STRIDE_W, 0),
       .dilation_h = 1,
       .dilation_w = 1,
+      .to_any_size = true, /* as in TFLM: outputs that nothing reaches are biases */
   };
   TW_TRY(tw_window_prepare(e, &window, output, input, &c->window));
   int32_t channels = filter->dims[0];

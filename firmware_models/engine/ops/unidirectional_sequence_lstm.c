@@ -84,8 +84,9 @@ TW_SMALL static tw_status prepare_shapes(tw_engine *e, const tw_node *node, bool
     uint64_t size = (uint64_t)(uint32_t)units * (uint32_t)input->dims[time_major ? 1 : 0];
     TW_VERIFY(e, (state->flags & TW_TENSOR_VARIABLE) != 0, TW_E_PARAM, "input %u is no variable",
               (unsigned)i);
-    TW_VERIFY(e, tw_elements(state) == size && tw_dim(state, 1) == units, TW_E_SHAPE,
-              "state %u does not fit", (unsigned)i);
+    bool fits = i == CELL || (state->rank > 1 && state->dims[1] == units);
+    TW_VERIFY(e, tw_elements(state) == size && fits, TW_E_SHAPE, "state %u does not fit",
+              (unsigned)i);
   }
   return TW_OK;
 }

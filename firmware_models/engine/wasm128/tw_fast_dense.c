@@ -6,8 +6,8 @@ enum { MAX_DEPTH = 16384 };
 
 bool tw_fast_dense_fits(const tw_engine *e, const tw_node *node, const tw_requant *q) {
   const tw_tensor *weights = tw_input(e, node, 1);
-  return weights->type == TW_INT8 && weights->dims[1] <= MAX_DEPTH && q->filter_zero_point == 0 &&
-         tw_lane_scales_fit(q, weights->dims[0]);
+  return weights->type == TW_INT8 && tw_dim(weights, -1) <= MAX_DEPTH && q->filter_zero_point == 0 &&
+         tw_lane_scales_fit(q, tw_dim(weights, -2));
 }
 
 /* Four sums of products, each of x with a row of weights. */
@@ -32,7 +32,7 @@ TW_INLINE v128_t dot_four(const int16_t *x, const int8_t *const w[4], int32_t de
 void tw_fast_dense(const tw_engine *e, const tw_node *node, const tw_requant *q) {
   const tw_tensor *input = tw_input(e, node, 0), *weights = tw_input(e, node, 1),
                   *bias = tw_input(e, node, 2), *output = tw_output(e, node, 0);
-  const int32_t channels = weights->dims[0], depth = weights->dims[1];
+  const int32_t channels = tw_dim(weights, -2), depth = tw_dim(weights, -1);
   const int8_t *row = input->data, *const end = row + input->bytes;
   int16_t *const x = (int16_t *)(void *)tw_work;
   int8_t *out = output->data;

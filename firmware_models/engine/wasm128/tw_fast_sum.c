@@ -29,7 +29,7 @@ TW_INLINE v128_t load(const int8_t *x, uint32_t step, uint32_t count) {
 
 void tw_fast_sum_i8(const void *params, const tw_row *row) {
   const tw_sum *s = params;
-  const int8_t *a = row->a, *b = row->b;
+  const int8_t *a = row->in[0], *b = row->in[1];
   int8_t *out = row->out;
   const uint32_t left = (uint32_t)s->left_shift;
   const scale scale_a = scale_of(s->multipliers[0], s->right_shifts[0]),
@@ -42,8 +42,8 @@ void tw_fast_sum_i8(const void *params, const tw_row *row) {
   const v128_t sign = wasm_i32x4_splat(s->subtract ? -1 : 0);
   for (uint32_t i = 0; i < row->count; i += 8) {
     const uint32_t count = row->count - i;
-    const v128_t x = wasm_i16x8_sub(load(a, row->a_step, count), zero_a);
-    const v128_t y = wasm_i16x8_sub(load(b, row->b_step, count), zero_b);
+    const v128_t x = wasm_i16x8_sub(load(a, row->step[0], count), zero_a);
+    const v128_t y = wasm_i16x8_sub(load(b, row->step[1], count), zero_b);
     v128_t sums[2];
     for (int32_t k = 0; k < 2; k++) {
       v128_t u = k == 0 ? wasm_i32x4_extend_low_i16x8(x) : wasm_i32x4_extend_high_i16x8(x);
@@ -63,7 +63,7 @@ void tw_fast_sum_i8(const void *params, const tw_row *row) {
       wasm_v128_store(some, bytes);
       for (uint32_t j = 0; j < count; j++) out[i + j] = some[j];
     }
-    a += 8 * row->a_step;
-    b += 8 * row->b_step;
+    a += 8 * row->step[0];
+    b += 8 * row->step[1];
   }
 }

@@ -46,12 +46,12 @@ def check(
         LimitsError: `time_limit_s` is not a positive number of at most a day.
     """
     check_profile(profile)
-    limits = Limits(time_s=time_limit_s)
-    head = {"module": len(module), "profile": profile, "time_limit_s": limits.time_s}
+    Limits(time_s=time_limit_s)
+    head = {"module": len(module), "profile": profile, "time_limit_s": time_limit_s}
     head |= {"model": None if model is None else len(model)}
     request = json.dumps(head).encode() + b"\n" + bytes(module) + (model or b"")
     ledger = Ledger()
-    death = _run_worker(request, _CALLS * limits.time_s + _COMPILE_S, ledger)
+    death = _run_worker(request, _CALLS * time_limit_s + _COMPILE_S, ledger)
     if death is not None:
         rule = "call.time" if death.late else "call.trap"
         if "module.compile" not in ledger.outcomes:

@@ -10,14 +10,14 @@ from tflm_wasm._check.layout import ADDRESSES, align, place_arena, tensors
 from tflm_wasm._check.sandbox import INVOKE, Sandbox
 
 if TYPE_CHECKING:
-    import wasmtime
-
     from tflm_wasm._block import Block, Descriptor
     from tflm_wasm._check.report import Ledger
+    from tflm_wasm._compile import Compiled
     from tflm_wasm._limits import Limits
 
 # For a model whose arena the block does not name: where the search begins.
 FIRST_SCRATCH: Final = 64 * 1024
+_MANY_SINCE: Final = 2  # the minor version
 
 # One run: its status and the bytes of all outputs, packed.
 Answer = tuple[int, bytes]
@@ -32,15 +32,17 @@ class Bench:
         limits: What a guest may use.
         ledger: Where outcomes go.
         model: The model to load; None for the embedded one.
+        has_many: Whether the module exports invoke_many.
         static: The block before any call.
         scratch: The scratch_size to load the model with.
         room: Bytes wanted behind model and arena, for buffers of the host.
     """
 
-    compiled: wasmtime.Module
+    compiled: Compiled
     limits: Limits
     ledger: Ledger
     model: bytes | None
+    has_many: bool = False
     static: Block = field(init=False)
     scratch: int = field(init=False)
     room: int = 0
@@ -48,6 +50,7 @@ class Bench:
     def read_static(self, block: Block) -> None:
         """Take over the block of a new instance."""
         self.static = block
+        self.has_many = self.has_many and block["abi_minor"] >= _MANY_SINCE
         self.scratch = block["scratch_size"] if self.model is None else 0
 
     @property

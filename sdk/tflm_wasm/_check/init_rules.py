@@ -15,7 +15,7 @@ from tflm_wasm._check.layout import (
     shape_error,
     tensors,
 )
-from tflm_wasm._check.sandbox import INVOKE, RESET, START, Sandbox
+from tflm_wasm._check.sandbox import INVOKE, MANY, RESET, START, Sandbox
 
 if TYPE_CHECKING:
     from tflm_wasm._block import Block
@@ -35,6 +35,10 @@ def calls_before_init(bench: Bench) -> None:
 def _refuses_to_run(bench: Bench, sandbox: Sandbox, when: str) -> None:
     for call in (INVOKE, RESET):
         bench.expect("order.state", sandbox.call(call), Status.STATE, f"{call} {when}")
+    if bench.has_many:
+        start = align(bench.static["heap_base"])
+        status = sandbox.call_many(start, start, 0)
+        bench.expect("order.state", status, Status.STATE, f"{MANY} {when}")
 
 
 def bad_model_sizes(bench: Bench) -> None:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
-
-import wasmtime
 
 from tflm_wasm import _runtime
 from tflm_wasm._abi import (
@@ -30,11 +28,14 @@ from tflm_wasm._check.init_rules import (
     calls_before_init,
     hostile_models,
 )
+from tflm_wasm._check.many_rules import Many
 from tflm_wasm._check.report import CheckReport, Ledger, Outcome, RuleBrokenError
 from tflm_wasm._check.run_rules import Runs
-from tflm_wasm._check.sandbox import Sandbox
+from tflm_wasm._check.sandbox import MANY, Sandbox
 from tflm_wasm._check.static import check_bytes
+from tflm_wasm._compile import Compiled
 from tflm_wasm._errors import ModuleError
+from tflm_wasm._wasmtime import Engine, WasmtimeError
 
 if TYPE_CHECKING:
     from tflm_wasm._block import Block
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 _PAGE_LOG2 = 16
 _ZERO_BEFORE_INIT = (
     *("status", "arena_ptr", "arena_used", "arena_needed"),
-    *("input_count", "output_count", "op_count", "op_first", "op_end", "op_code"),
+    *("input_count", "output_count", "op_count", "op_first", "op_end", "op_code", "frames_done"),
 )
 
 
@@ -65,26 +66,25 @@ def run(
     compiled = _compile(wasm, parsed, limits, ledger) if parsed else None
     if compiled is not None:
         with contextlib.suppress(RuleBrokenError):  # the ledger knows
-            _check_instance(Bench(compiled, limits, ledger, model), profile, wasm)
+            has_many = parsed is not None and MANY in parsed.exports
+            _check_instance(Bench(compiled, limits, ledger, model, has_many), profile, wasm)
     return ledger.report(hashlib.sha256(wasm).hexdigest(), profile)
 
 
-def _compile(
-    wasm: bytes, parsed: WasmModule, limits: Limits, ledger: Ledger
-) -> wasmtime.Module | None:
+def _compile(wasm: bytes, parsed: WasmModule, limits: Limits, ledger: Ledger) -> Compiled | None:
     try:
-        wasmtime.Module.validate(_runtime.engine(), wasm)
-    except wasmtime.WasmtimeError as error:
-        ledger.note("module.wasm", ok=False, detail=str(error).splitlines()[-1].strip())
+        _runtime.engine().validate(wasm)
+    except WasmtimeError as error:
+        ledger.note("module.wasm", ok=False, detail=str(error))
         return None
     ledger.note("module.wasm", ok=True)
     try:
-        compiled = _runtime.compile_module(wasm, parsed, limits)
+        code = _runtime.compile_module(wasm, parsed, limits)
     except ModuleError as error:
         ledger.note("module.compile", ok=False, detail=str(error))
         return None
     ledger.note("module.compile", ok=True)
-    return compiled
+    return Compiled(code, guarded=True, is_own=False, may_grow=True, data=None)
 
 
 def _check_instance(bench: Bench, profile: str, wasm: bytes) -> None:
@@ -108,6 +108,7 @@ def _run_scenarios(bench: Bench) -> None:
     _attempt(partial(arena_needed_is_enough, bench))
     _attempt(partial(hostile_models, bench))
     runs = Runs(bench)
+    many = Many(bench, runs)
     if not _attempt(runs.accepts_input):
         return
     for run_scenario in (
@@ -123,6 +124,8 @@ def _run_scenarios(bench: Bench) -> None:
         runs.moved_output,
         runs.operators_in_order,
         runs.operators_in_steps,
+        many.bad_buffers,
+        many.frames_in_order,
     ):
         _attempt(run_scenario)
 
@@ -143,14 +146,16 @@ def _attempt(scenario: Callable[[], None]) -> bool:
 
 
 def _is_valid_without_simd(wasm: bytes) -> bool:
-    config = wasmtime.Config()
-    config.wasm_simd = False
-    config.wasm_relaxed_simd = False
     try:
-        wasmtime.Module.validate(wasmtime.Engine(config), wasm)
-    except wasmtime.WasmtimeError:
+        _engine_without_simd().validate(wasm)
+    except WasmtimeError:
         return False
     return True
+
+
+@lru_cache(maxsize=1)
+def _engine_without_simd() -> Engine:
+    return Engine({"wasm_simd": False, "wasm_relaxed_simd": False})
 
 
 def _check_block(sandbox: Sandbox, profile: str, *, uses_simd: bool, ledger: Ledger) -> None:

@@ -64,21 +64,21 @@ class Runs:
         detail = f"{what}: {status_name(status)}: {sandbox.block().error_text}"
         self.bench.ledger.hold("invoke.accepts", ok=status in fine, detail=detail)
 
-    def _same(self, rule: str, sandbox: Sandbox, what: str) -> None:
+    def same(self, rule: str, sandbox: Sandbox, what: str) -> None:
         """Hold the run of all inputs against what it answered at first."""
         found = [run(sandbox, data) for data in self.inputs]
         self.bench.ledger.hold(rule, ok=found == self.expected, detail=f"{what}: other outputs")
 
     def is_repeatable(self) -> None:
         """What memory held before init does not matter."""
-        self._same("result.repeatable", self.bench.loaded(), "a second instance")
+        self.same("result.repeatable", self.bench.loaded(), "a second instance")
         sandbox = self.bench.sandbox()
         heap_base = self.bench.static["heap_base"]
         start, size = self.bench.model_ptr, self.bench.model_size
         model = sandbox.read(start, size)
         sandbox.write(heap_base, _JUNK * (sandbox.size - heap_base))
         sandbox.write(start, model)
-        self._same("result.repeatable", self.bench.load(sandbox), "heap filled with 0xa5")
+        self.same("result.repeatable", self.bench.load(sandbox), "heap filled with 0xa5")
 
     def is_stateless_unless_flagged(self) -> None:
         """Without the stateful bit, history does not matter."""
@@ -87,7 +87,7 @@ class Runs:
             self.bench.ledger.note("result.stateful", ok=True)
             return
         for what in ("a first pass", "a second pass over the same inputs"):
-            self._same("result.stateful", sandbox, what)
+            self.same("result.stateful", sandbox, what)
 
     def reset_restores(self) -> None:
         """Every reset leads to the same state."""
@@ -107,7 +107,7 @@ class Runs:
         run(sandbox, self.inputs[-1])
         status = self.bench.init(sandbox)
         self.bench.expect("init.again", status, Status.OK, "a second init")
-        self._same("init.again", sandbox, "after a second init")
+        self.same("init.again", sandbox, "after a second init")
 
     def start_is_invoke(self) -> None:
         """_start runs the loaded model, or loads the embedded one first."""
@@ -133,7 +133,7 @@ class Runs:
             status = sandbox.call(INVOKE)
             self.bench.expect("invoke.input_size", status, Status.INPUT_SIZE, f"input_size {size}")
         sandbox.set_fields(input_size=self.bytes_in)
-        self._same("invoke.input_size", sandbox, "after sizes that were refused")
+        self.same("invoke.input_size", sandbox, "after sizes that were refused")
 
     def bad_pointers(self) -> None:
         """Invoke takes buffers in memory only."""
@@ -146,7 +146,7 @@ class Runs:
                 status = sandbox.call(INVOKE)
                 self.bench.expect("invoke.pointer", status, Status.POINTER, f"{name} {address}")
             sandbox.set_fields(**{name: good})
-        self._same("invoke.pointer", sandbox, "after pointers that were refused")
+        self.same("invoke.pointer", sandbox, "after pointers that were refused")
 
     def small_output_caps(self) -> None:
         """Invoke never writes more than output_cap."""
@@ -159,7 +159,7 @@ class Runs:
             detail = f"output_size is {size}, {self.bytes_out} bytes are needed"
             self.bench.ledger.hold("invoke.output_cap", ok=size == self.bytes_out, detail=detail)
         sandbox.set_fields(output_cap=self.bytes_out)
-        self._same("invoke.output_cap", sandbox, "after caps that were refused")
+        self.same("invoke.output_cap", sandbox, "after caps that were refused")
 
     # --- buffers that the host moved ---
 
@@ -200,7 +200,7 @@ class Runs:
         bad = [(0, count + 1), (1, 0), (1, 1), (last, last), (count + 1, count + 2), (0, last)]
         self._refuses(rule, sandbox, bad, "a new instance")
         sandbox.set_fields(op_first=0, op_end=0)
-        self._same(rule, sandbox, "after operators that were refused")
+        self.same(rule, sandbox, "after operators that were refused")
         if count > 1:
             sandbox = self.bench.loaded()
             self._step(sandbox, 0, 1)

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import wasmtime
 
 from tflm_wasm._abi import ABI_MINOR, BLOCK_BYTES, FIELDS, Feature, Status
 from tflm_wasm._block import Block
@@ -31,16 +30,23 @@ from tflm_wasm._errors import (
 from tflm_wasm._guest import Guest
 
 if TYPE_CHECKING:
+    from tflm_wasm._compile import Compiled
     from tflm_wasm._limits import Limits
 
 INIT: Final = "tflm_wasm_init"
 INVOKE: Final = "wasm_invoke"
 RESET: Final = "tflm_wasm_reset"
 START: Final = "_start"
+MANY: Final = "tflm_wasm_invoke_many"
+_RUNS: Final = (INVOKE, START, MANY)
 # What a call may write in the block; `features` only in its `stateful` bit.
 _RUN_WRITES: Final = ("output_size", "status", "error_op", "error_subgraph", "error_text")
 _INIT_WRITES: Final = (
-    *(name for name, field in FIELDS.items() if field.written_by == "module" and name != "op_code"),
+    *(
+        name
+        for name, field in FIELDS.items()
+        if field.written_by == "module" and name not in ("op_code", "frames_done")
+    ),
     *("input_size", "features", "model_ptr", "model_size", "scratch_size"),
     *("descriptors", "error_text"),
 )
@@ -53,7 +59,7 @@ class Sandbox:
         RuleBrokenError: The module does not instantiate.
     """
 
-    def __init__(self, compiled: wasmtime.Module, limits: Limits, ledger: Ledger) -> None:
+    def __init__(self, compiled: Compiled, limits: Limits, ledger: Ledger) -> None:
         self.ledger = ledger
         try:
             self._guest = Guest(compiled, limits)
@@ -118,6 +124,16 @@ class Sandbox:
             writes = (*writes, "op_code")
         return self._call(name, [], writes, (model[0], model[0] + model[1]), own)
 
+    def call_many(self, inputs: int, outputs: int, count: int) -> int:
+        """Call invoke_many; the arguments are unsigned 32-bit numbers. Return the status."""
+        block = self.block()
+        model = block["model_ptr"], block["model_ptr"] + block["model_size"]
+        arena = block["arena_ptr"]
+        written = outputs, outputs + count * max(block["output_cap"], 0)
+        own = [(arena, arena + block["scratch_size"]), written]
+        arguments = [_signed(value) for value in (inputs, outputs, count)]
+        return self._call(MANY, arguments, (*_RUN_WRITES, "frames_done"), model, own)
+
     def _call(
         self,
         name: str,
@@ -137,7 +153,7 @@ class Sandbox:
             self._hold("status.field", name, detail, ok=returned == status)
         self._check_status(name, status, after)
         # Success without a model is for `order.state` to find.
-        if status == Status.OK and name in (INVOKE, START) and after["output_count"] != 0:
+        if status == Status.OK and name in _RUNS and after["output_count"] != 0:
             self._check_output(name, before, after)
         self._check_block(name, before, after, writes)
         self._check_memory(name, memory, read_only, own)
@@ -149,7 +165,7 @@ class Sandbox:
     def _run(self, name: str, arguments: list[int]) -> int | None:
         try:
             result = self._guest.call(name, *arguments)
-        except (GuestError, wasmtime.WasmtimeError) as error:
+        except GuestError as error:
             rule = "call.trap"
             if isinstance(error, GuestTimeout):
                 rule = "call.time"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tflm_wasm._abi import EXPORTS
+from tflm_wasm._abi import EXPORTS, OPTIONAL_EXPORTS
 from tflm_wasm._errors import MalformedModuleError
 from tflm_wasm._wasm import PAGE_BYTES, FuncType, WasmModule, parse
 
@@ -55,6 +55,8 @@ def _check_memory(module: WasmModule, limits: Limits, ledger: Ledger) -> None:
 def _check_exports(module: WasmModule, ledger: Ledger) -> None:
     for name, signature in EXPORTS.items():
         export = module.exports.get(name)
+        if export is None and name in OPTIONAL_EXPORTS:
+            continue
         is_function = export is not None and export.kind == "func"
         detail = f"`{name}` is a {export.kind}" if export else f"no export `{name}`"
         ledger.note("export.present", ok=is_function, detail=detail)

@@ -57,10 +57,10 @@ CORES: Final = {
         "rv32imac", "riscv32-freestanding", "baseline_rv32-d-f", "riscv", "pmp", "baseline_rv32-d-f"
     ),
 }
-_UARTS: Final = {"cmsdk", "pl011", "stm32", "nrf51", "16550"}
-_NUMBERS: Final = ("link_buffer_bytes", "main_stack_bytes", "clint_base")
+_NUMBERS: Final = ("link_buffer_bytes", "main_stack_bytes", "clint_base", "plic_base")
 _SANDBOXES: Final = ("mpu", "checked")
 _INIT: Final = {"write", "set", "clear", "wait"}
+_CHECKSUMS: Final = {"none", "crc32-mpeg2"}
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,21 @@ class Memory:
 
 
 @dataclass(frozen=True)
+class BootBlock:
+    """What the chip's boot ROM wants to find at the start of flash; the vector table is behind it.
+
+    Attributes:
+        code: Its code, a file `boot_<code>.c`.
+        bytes: Its size.
+        checksum: "none", or what its last word has to be: "crc32-mpeg2" of all before it.
+    """
+
+    code: str
+    bytes: int
+    checksum: str = "none"
+
+
+@dataclass(frozen=True)
 class Board:
     """One board.
 
@@ -89,14 +104,16 @@ class Board:
         flash: Program memory.
         ram: The block of RAM that the firmware uses.
         flash_driver: Who writes models into flash: a file `flash_<driver>.c`, or None.
-        uart: Its serial line: family, base, clock_hz, baud, and what else the family wants.
+        uart: Its serial line: family, base, clock_hz, baud, irq, and what else the family wants.
         init: Register writes before all else: pairs of how and where, and a value.
+        boot_block: What lies before the vector table, or None.
         qemu: How to emulate it: binary, machine and options; None when it can't be.
         runners: Flash runners and their options, by name.
         usb: USB identities of its serial port or probe.
         link_buffer_bytes: Of each of the link's two buffers.
         main_stack_bytes: Of the firmware's own stack.
         clint_base: Address of a RISC-V hart's timer.
+        plic_base: Address of its interrupt controller.
     """
 
     name: str
@@ -109,12 +126,14 @@ class Board:
     flash_driver: str | None
     uart: dict[str, Any]
     init: tuple[tuple[str, int, int], ...] = ()
+    boot_block: BootBlock | None = None
     qemu: dict[str, Any] | None = None
     runners: dict[str, dict[str, Any]] = field(default_factory=dict)
     usb: tuple[dict[str, Any], ...] = ()
     link_buffer_bytes: int = 1034
     main_stack_bytes: int = 2048
     clint_base: int | None = None
+    plic_base: int | None = None
 
 
 def board_names() -> tuple[str, ...]:
@@ -154,7 +173,10 @@ def load_board(board: str | os.PathLike[str]) -> Board:
 def _of(name: str, content: dict[str, Any]) -> Board:
     core = CORES[content["core"]]
     uart = {"baud": 115_200, **content["uart"]}
-    _one_of("uart.family", uart["family"], _UARTS)
+    _one_of("uart.family", uart["family"], _ports("uart"))
+    flash_driver = content["flash"].get("driver")
+    if flash_driver is not None:
+        _one_of("flash.driver", flash_driver, _ports("flash"))
     board = Board(
         name=name,
         title=content["title"],
@@ -163,12 +185,13 @@ def _of(name: str, content: dict[str, Any]) -> Board:
         clock_hz=content["clock_hz"],
         flash=Memory(content["flash"]["base"], content["flash"]["bytes"]),
         ram=Memory(content["ram"]["base"], content["ram"]["bytes"]),
-        flash_driver=content["flash"].get("driver"),
+        flash_driver=flash_driver,
         uart=uart,
         init=tuple(
             (_one_of("init", how, _INIT), address, value)
             for how, address, value, *_ in content.get("init", [])
         ),
+        boot_block=_boot_block(content["boot_block"]) if "boot_block" in content else None,
         qemu=content.get("qemu"),
         runners=content.get("runner", {}),
         usb=tuple(content.get("usb", [])),
@@ -176,6 +199,15 @@ def _of(name: str, content: dict[str, Any]) -> Board:
     )
     check_sandbox(board, board.sandbox)
     return board
+
+
+def _boot_block(content: dict[str, Any]) -> BootBlock:
+    block = BootBlock(**content)
+    _one_of("boot_block.code", block.code, _ports("boot"))
+    _one_of("boot_block.checksum", block.checksum, _CHECKSUMS)
+    if block.bytes <= 0 or block.bytes % 4:
+        raise ValueError(f"boot_block.bytes is {block.bytes}, not a number of words")
+    return block
 
 
 def check_sandbox(board: Board, sandbox: str) -> None:
@@ -202,6 +234,12 @@ def check_sandbox(board: Board, sandbox: str) -> None:
             board=board.name,
             hint="See why in docs/explanation/sandbox.md.",
         )
+
+
+def _ports(kind: str) -> set[str]:
+    """Return the names of the ports of a kind: its files in ports/."""
+    files = (_sources.device() / "ports").glob(f"{kind}_*.c")
+    return {path.stem.removeprefix(f"{kind}_") for path in files}
 
 
 def _one_of(what: str, value: str, allowed: set[str]) -> str:

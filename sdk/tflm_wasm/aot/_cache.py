@@ -10,20 +10,22 @@ from pathlib import Path
 
 from tflm_wasm._errors import FileError
 from tflm_wasm._files import write_file
+from tflm_wasm._folders import cache_folder
 
 
 class Cache:
-    """A folder of results; None stands for `$XDG_CACHE_HOME/tflm-wasm/aot`, or `~/.cache/...`."""
+    """A folder of results; None stands for the user's, such as `~/.cache/tflm-wasm/aot`."""
 
     def __init__(self, folder: str | os.PathLike[str] | None = None) -> None:
-        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-        self.folder = Path(folder) if folder is not None else Path(base) / "tflm-wasm" / "aot"
+        self.folder = Path(folder) if folder is not None else cache_folder("aot")
 
     def get(self, kind: str, inputs: Iterable[str | bytes], make: Callable[[], bytes]) -> bytes:
         """Return what `make` returned for these inputs before, or make it now.
 
         A folder that can't be written only costs time.
         """
+        if self.folder is None:
+            return make()
         key = hashlib.sha256()
         for one in inputs:
             content = one.encode() if isinstance(one, str) else one

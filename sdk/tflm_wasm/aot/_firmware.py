@@ -20,6 +20,7 @@ from tflm_wasm.aot._cache import Cache
 from tflm_wasm.aot._elf import Elf
 from tflm_wasm.aot._errors import DoesNotFitError
 from tflm_wasm.aot._hex import intel_hex
+from tflm_wasm.aot._image import finished, flash_image
 from tflm_wasm.aot._plan import RamPlan, SlotPlan, align, granule, plan_ram, plan_slots
 from tflm_wasm.aot._report import Report, make_report
 from tflm_wasm.aot._script import Layout, board_header, linker_script
@@ -71,7 +72,7 @@ class Firmware:
     @property
     def image(self) -> bytes:
         """What goes into flash, from its first byte on."""
-        return _image(Elf(self.elf), self.board)
+        return flash_image(Elf(self.elf), self.board)
 
     @property
     def intel_hex(self) -> bytes:
@@ -191,7 +192,7 @@ class _Build:
             layout = self._layout(elf)
         elf = Elf(self._link(objects, layout))
         self._check_fit(elf)
-        content = _with_digest(elf, self.board)
+        content = finished(elf, self.board)
         report = make_report(elf, self.guest.block, self.guest.arena_bytes)
         return Firmware(self.board, content, self.sandbox, self.ram, layout.slots, report)
 
@@ -262,6 +263,9 @@ class _Build:
         firmware = [
             Source("firmware", path, (*options, *mode), self._headers(), board) for path in files
         ]
+        if self.board.boot_block is not None:
+            block = device / "ports" / f"boot_{self.board.boot_block.code}.c"
+            firmware.append(Source("boot", block, options, self._headers()))
         if self.options.app != "agent":
             return firmware
         agent = sorted(device.glob("*.c"))
@@ -327,8 +331,7 @@ class _Build:
 
     def _write_board_header(self) -> str:
         """Write tw_board.h and return it."""
-        size = len(self.model) if self.model is not None else self.guest.block["model_size"]
-        text = board_header(self.board, self.sandbox, size, self.options.call_seconds)
+        text = board_header(self.board, self.sandbox, self.options.call_seconds)
         (self.folder / "tw_board.h").write_text(text)
         return text
 
@@ -340,14 +343,15 @@ class _Build:
             start = self.ram.guest_base + self.guest.block["model_ptr"]
             model = (str(start), str(start + self.guest.block["model_size"]))
         text = linker_script(board, self.ram, layout, model)
-        script, output = self.folder / "firmware.ld", self.folder / "firmware.elf"
-        script.write_text(text)
+        (self.folder / "firmware.ld").write_text(text)
+        # The script sorts by objects' names, which therefore have no folder in them.
         self.tools.run(
-            *(*self.tools.link, "-nostartfiles", f"-Wl,-T,{script}", "-Wl,--gc-sections"),
-            *(str(path) for path in objects),
-            *(*self.tools.libraries, "-o", str(output)),
+            *(*self.tools.link, "-nostartfiles", "-Wl,-T,firmware.ld", "-Wl,--gc-sections"),
+            *(path.name for path in objects),
+            *(*self.tools.libraries, "-o", "firmware.elf"),
+            folder=self.folder,
         )
-        return output.read_bytes()
+        return (self.folder / "firmware.elf").read_bytes()
 
 
 @dataclass(frozen=True)
@@ -366,30 +370,3 @@ def _memory_needed(block: Block) -> int:
     if arena < model_end and block["model_ptr"] < arena + block["scratch_size"]:
         arena = align(model_end, _abi.ALIGNMENT_BYTES)
     return max(arena + block["scratch_size"], model_end)
-
-
-def _image(elf: Elf, board: Board) -> bytes:
-    """Return the content of flash; `.data` goes where the firmware copies it from."""
-    image = bytearray()
-
-    def put(at: int, content: bytes) -> None:
-        image.extend(b"\xff" * (at + len(content) - len(image)))
-        image[at : at + len(content)] = content
-
-    for one in elf.sections:
-        if not one.is_loaded:
-            continue
-        in_flash = board.flash.base <= one.address < board.flash.end and one.name != ".data"
-        address = one.address if in_flash else elf.symbols["tw_data_load"]
-        put(address - board.flash.base, elf.content[one.offset : one.offset + one.size])
-    return bytes(image)
-
-
-def _with_digest(elf: Elf, board: Board) -> bytes:
-    """Return the file with the digest of its image, made while that was zero, filled in."""
-    section = elf.section(".digest")
-    if section is None:
-        return elf.content
-    digest = hashlib.sha256(_image(elf, board)).digest()
-    at = section.offset
-    return elf.content[:at] + digest + elf.content[at + len(digest) :]

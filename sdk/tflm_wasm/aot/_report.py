@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from tflm_wasm import _abi
 from tflm_wasm._block import Block
 from tflm_wasm.aot._elf import Elf
+
+_START: Final = (".boot_block", ".vectors", ".digest", ".sandbox")
 
 
 @dataclass(frozen=True)
@@ -43,11 +46,11 @@ def make_report(elf: Elf, block: Block, arena_bytes: int) -> Report:
         "engine": engine,
         "runtime": elf.size(".guest_code") - engine,
         "model": symbols["model_end"] - symbols["model_start"],
-        "sandbox": elf.size(".vectors") + elf.size(".digest") + elf.size(".sandbox"),
+        "sandbox": sum(map(elf.size, _START)),
         "agent": elf.size(".agent"),
         "data": elf.size(".data"),
     }
-    base = min(one.address for one in elf.sections if one.name == ".vectors")
+    base = min(one.address for one in elf.sections if one.name in _START and one.size)
     flash["gaps"] = symbols["tw_flash_used_end"] - base - sum(flash.values())
     heap = -(-block["heap_base"] // _abi.ALIGNMENT_BYTES) * _abi.ALIGNMENT_BYTES
     stack = block["stack_size"]

@@ -12,6 +12,15 @@ from tflm_wasm.aot._plan import RamPlan, SlotPlan
 # As the link's reply to `open` has them.
 _MODES: Final = {"mpu": 1, "checked": 2}
 _NO_SLOTS: Final = SlotPlan(0, 0)
+# Its last word is for a checksum.
+_BOOT_BLOCK: Final = """.boot_block : {{
+    tw_boot_block_start = .;
+    KEEP(boot-*.o(.text* .rodata*))
+    tw_boot_block_code_end = .;
+    . += {bytes} - (tw_boot_block_code_end - tw_boot_block_start);
+  }} :firmware
+  ASSERT(tw_boot_block_code_end - tw_boot_block_start <= {bytes} - 4, "the boot block is too long")
+"""
 
 
 @dataclass(frozen=True)
@@ -23,15 +32,15 @@ class Layout:
     slots: SlotPlan = _NO_SLOTS
 
 
-def board_header(board: Board, sandbox: str, model_bytes: int, call_seconds: int) -> str:
-    """Return tw_board.h."""
+def board_header(board: Board, sandbox: str, call_seconds: int) -> str:
+    """Return tw_board.h; it is the same for all models, so that what includes it is, too."""
     values = {
         "CLOCK_HZ": board.clock_hz,
         **{f"UART_{key.upper()}": value for key, value in board.uart.items() if key != "family"},
         "CLINT_BASE": board.clint_base or 0,
+        "PLIC_BASE": board.plic_base or 0,
         "LINK_BUFFER_BYTES": board.link_buffer_bytes,
         "CALL_SECONDS": call_seconds,
-        "MODEL_BYTES": model_bytes,
         "SANDBOX_MODE": _MODES[sandbox],
     }
     init = "".join(f" TW_INIT_{how.upper()}({at}u, {value}u)" for how, at, value in board.init)
@@ -46,8 +55,10 @@ def board_header(board: Board, sandbox: str, model_bytes: int, call_seconds: int
 
 def linker_script(board: Board, ram: RamPlan, layout: Layout, model: tuple[str, str]) -> str:
     """Return the linker script; `model` is the start and the end of the built-in model."""
+    block = board.boot_block
     values = {
         "FLASH_BASE": board.flash.base,
+        "BOOT_BLOCK": _BOOT_BLOCK.format(bytes=block.bytes) if block else "",
         "CODE_ALIGN": layout.code_align,
         "MODEL_BASE": layout.model_base or "ALIGN(16)",
         "RAM_BASE": board.ram.base,

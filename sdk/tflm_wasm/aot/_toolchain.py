@@ -29,7 +29,7 @@ class Toolchain:
 
     Attributes:
         name: Its name and version.
-        run: Runs it with these arguments.
+        run: Runs it with these arguments; `folder`, if given, is where.
         guest: Options for the guest's core.
         firmware: The same without floating-point registers: the guest's are not kept while the
             firmware runs.
@@ -68,7 +68,7 @@ def _zig(core: Core) -> Toolchain:
     fpu = "+vfp4d16sp" if core.fpu else ""
     return Toolchain(
         name=f"zig {version}",
-        run=lambda *arguments: zig("cc", *arguments),
+        run=lambda *arguments, folder=None: zig("cc", *arguments, folder=folder),
         guest=(target, f"-mcpu={core.cpu}"),
         firmware=(target, f"-mcpu={core.runtime_cpu}"),
         link=(target, f"-mcpu={core.runtime_cpu}{fpu}"),
@@ -94,7 +94,7 @@ def _gcc(core: Core) -> Toolchain:
         general = ("-mgeneral-regs-only",)
     return Toolchain(
         name=f"{_GCC} {version}",
-        run=lambda *arguments: run(_GCC, _GCC, *arguments),
+        run=lambda *arguments, folder=None: run(_GCC, _GCC, *arguments, folder=folder),
         guest=(*cpu, *fpu),
         # It takes a symbol of the linker script for an object with nothing in front of it.
         firmware=(*cpu, *fpu, *general, "-Wno-array-bounds"),

@@ -19,7 +19,7 @@ from tflm_wasm._errors import (
 )
 
 COMMANDS = (
-    *("build", "inspect", "run", "verify", "check", "bench", "profile"),
+    *("build", "inspect", "run", "verify", "check", "conformance", "bench", "profile"),
     *("aot", "flash", "devices", "monitor", "doctor"),
 )
 FAILED, NO_DEVICE, BUSY = 1, 3, 4

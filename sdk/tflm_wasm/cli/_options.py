@@ -17,8 +17,8 @@ profile = click.option(
     type=click.Choice(["strict", "extended"]),
     default="strict",
     show_default=True,
-    help="Limits to opt into: strict takes models to 128 KiB and inputs to 64 KiB, extended 4 MiB "
-    "and 1 MiB.",
+    help="What to opt into: strict takes models to 128 KiB and inputs to 64 KiB, extended 4 MiB "
+    "and 1 MiB, and operators that TFLM lacks.",
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="Write JSON for programs to read.")
 oracles = click.option(

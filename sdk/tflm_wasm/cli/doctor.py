@@ -8,12 +8,16 @@ from tflm_wasm.cli import _options
 
 
 @click.command()
+@click.option("--clear-cache", is_flag=True, help="First remove the machine code kept on disk.")
 @_options.as_json
-def command(*, as_json: bool) -> None:
+def command(*, clear_cache: bool, as_json: bool) -> None:
     """Say what is installed and how to get the rest."""
+    from tflm_wasm import code_cache
     from tflm_wasm._doctor import diagnose
     from tflm_wasm.cli._terminal import say, table, write_json
 
+    if clear_cache:
+        code_cache.clear()
     diagnosis = diagnose()
     if as_json:
         write_json(diagnosis.to_dict())

@@ -111,9 +111,11 @@ def _problems(found: Inspection) -> None:
     say("")
     if not found.problems:
         say("Everything in it is supported.", style="green")
-        return
-    say(f"{len(found.problems)} not supported", style="bold red")
-    for problem in found.problems:
+    else:
+        say(f"{len(found.problems)} not supported", style="bold red")
+    if found.needs_extended:
+        say("It needs the extended profile:", style="yellow")
+    for problem in (*found.problems, *found.needs_extended):
         where = f"subgraph {problem.subgraph}, " if problem.subgraph else ""
         say(f"  {where}{problem.reason}")
 

@@ -1,7 +1,8 @@
 """Runner `uf2`: a copy to the drive that a boot loader shows.
 
 Source of the format: github.com/microsoft/uf2. Only whole 256-byte pages are written, each in a
-block of 512 bytes that says where it goes.
+block of 512 bytes that says where it goes. Sectors are written whole, but for what lies behind the
+last page: RP2040's boot ROM loses pages of others (erratum RP2040-E14 of its datasheet).
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ _BLOCK: Final = struct.Struct("<8I476sI")
 _MAGIC: Final = (0x0A324655, 0x9E5D5157, 0x0AB16F30)
 _FAMILY_PRESENT: Final = 0x00002000
 _PAGE: Final = 256
+_SECTOR: Final = 4096
 _INFO: Final = "INFO_UF2.TXT"
 _CURRENT: Final = "CURRENT.UF2"
 _NAME: Final = "NEW.UF2"
@@ -49,6 +51,10 @@ def encode(segments: tuple[Segment, ...], family: int) -> bytes:
         for at in range(address, address + len(data)):
             page = pages.setdefault(at // _PAGE * _PAGE, bytearray(_PAGE))
             page[at % _PAGE] = data[at - address]
+    last = max(pages, default=0)
+    for sector in {at // _SECTOR * _SECTOR for at in pages}:
+        for at in range(sector, min(sector + _SECTOR, last), _PAGE):
+            pages.setdefault(at, bytearray(_PAGE))
     return b"".join(
         _BLOCK.pack(
             *_MAGIC[:2],

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -26,8 +26,8 @@ _OPEN_S: Final = 5.0  # until a board answers, which may have to boot first
 _RESET_S: Final = 60.0  # for a command line that resets a board
 _ICOUNT: Final = 5  # ticks of an emulated board count instructions, of 32 ns: the same in every run
 _TAIL: Final = 500
-# QEMU takes up to 0.1 ms for each byte that a board receives: sooner or later building is faster.
-_MOST_UPLOADED_BYTES: Final = 128 * 1024
+# QEMU takes 0.1 ms for each byte that a board receives: sooner or later building is faster.
+_MOST_UPLOADED_BYTES: Final = 32 * 1024
 
 
 class BoardHandle(Protocol):
@@ -114,7 +114,9 @@ class EmulatedBoard:
                 # No room for an engine with every op; or flash that the emulator does not write.
                 self._takes_uploads = False
                 self._log(f"{self._board.name} takes no uploads: {error}")
-        return self._run(with_model(self._board, model))
+        with self._halted():
+            image = with_model(self._board, model)
+        return self._run(image)
 
     def _upload(self, model: bytes) -> Device:
         general = for_any_model(self._board)
@@ -122,6 +124,19 @@ class EmulatedBoard:
         device = running or self._run(general)
         device.upload(model)
         return device
+
+    @contextmanager
+    def _halted(self) -> Iterator[None]:
+        """Let the emulator, which waits busily, leave its core to something else."""
+        with suppress(TflmWasmError):  # it is gone
+            if self._emulator is not None:
+                self._emulator.stop()
+        try:
+            yield
+        finally:
+            with suppress(TflmWasmError):
+                if self._emulator is not None:
+                    self._emulator.cont()
 
     def reset(self) -> Device:
         """Reset it, or start another emulator where the old one is gone."""
@@ -146,7 +161,8 @@ class EmulatedBoard:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tw-hil-")))
             (folder / "firmware.elf").write_bytes(image.elf)
             emulator = stack.enter_context(
-                Emulator(self._board, folder / "firmware.elf", icount=_ICOUNT)
+                # Not a pty: on it QEMU hears the first byte up to a second late.
+                Emulator(self._board, folder / "firmware.elf", icount=_ICOUNT, serial="tcp")
             )
             transport = emulator.connect(baudrate=self._board.uart["baud"])
             stack.callback(transport.close)

@@ -8,21 +8,9 @@ from html import escape
 from statistics import median
 from typing import Any, Final
 
+from tflm_wasm._html import page
 from tflm_wasm.hil._svg import Bar, chart
 
-_STYLE: Final = """
-:root { color-scheme: light dark }
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
-h1, h2, h3 { line-height: 1.2 } h2 { margin-top: 2.5rem }
-table { border-collapse: collapse; width: 100% }
-th, td { text-align: left; vertical-align: top; padding: .3rem .7rem .3rem 0;
-  border-bottom: 1px solid #8884 }
-td code { overflow-wrap: anywhere } pre { overflow-x: auto; background: #8881; padding: .6rem }
-figure { margin: 1rem 0; overflow-x: auto } figcaption { font-weight: 600 }
-svg text { font: 11px system-ui, sans-serif; fill: currentColor; dominant-baseline: middle }
-svg .label { text-anchor: end }
-.passed { color: #009e73 } .failed { color: #d55e00; font-weight: 600 } .skipped { color: #999 }
-"""
 _OUTCOMES: Final = ("failed", "skipped", "passed")
 _OPS_SHOWN: Final = 12  # of a model
 _FACTS: Final = {
@@ -53,12 +41,7 @@ def render(results: Mapping[str, Any]) -> str:
         _profiles(figures),
         _tests(tests),
     ]
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width">'
-        f"<title>Tests on boards: {said}</title><style>{_STYLE}</style></head>"
-        f"<body>{''.join(parts)}</body></html>\n"
-    )
+    return page(f"Tests on boards: {said}", parts)
 
 
 def _boards(boards: Mapping[str, Mapping[str, str]], tests: list[Mapping[str, Any]]) -> str:

@@ -81,12 +81,18 @@ class Oracle:
 
     def _start(self) -> subprocess.Popen[bytes]:
         return subprocess.Popen(  # noqa: S603
-            [sys.executable, "-m", "tflm_wasm.oracles._worker", self.name],
+            [sys.executable, "-m", "tflm_wasm.oracles._worker", *self._arguments()],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
-            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"},
+            env={**self._environment(), "TF_CPP_MIN_LOG_LEVEL": "2"},
         )
+
+    def _arguments(self) -> list[str]:
+        return [self.name]
+
+    def _environment(self) -> dict[str, str]:
+        return dict(os.environ)
 
     def __enter__(self) -> Oracle:
         return self
@@ -113,6 +119,12 @@ class Oracle:
                 process.stdin.close()
             process.stdout.close()
 
+    def _revive(self) -> None:
+        """Start a process in place of one that died."""
+        if self._process.poll() is not None:
+            self._stop()
+            self._process = self._start()
+
     def open(self, model: bytes, *, arena_bytes: int = 16 << 20) -> None:
         """Load a model; a model that was open is dropped, and a crashed worker started again.
 
@@ -120,13 +132,11 @@ class Oracle:
             OracleRefused: The runtime does not accept the model.
             OracleCrashed: The runtime died of it.
         """
-        if self._process.poll() is not None:
-            self._stop()
-            self._process = self._start()
+        self._revive()
         options = {
             "arena_bytes": arena_bytes,
             "kernels": self._kernels,
-            "output_count": _output_count(model),
+            "variable_outputs": variable_outputs(model),
         }
         self._model = model
         self._ask({"command": "open", "options": options}, [np.frombuffer(model, np.uint8)])
@@ -186,13 +196,19 @@ class Oracle:
             self._process.kill()
             code = self._process.wait()
             why = "timed out" if isinstance(error, TimeoutError) else f"died with {_signal(code)}"
-            text = f"{self.name} {why}: {self._printed().strip()[-300:]}"
-            raise OracleCrashed(text, oracle=self.name) from None
+            raise OracleCrashed(self._epitaph(why), oracle=self.name) from None
+        if "died" in reply:
+            raise OracleCrashed(
+                self._epitaph(f"died with {_signal(reply['died'])}"), oracle=self.name
+            )
         if not reply["ok"]:
             printed = self._printed().strip()
             reason = f"{reply['error']}; {printed}" if printed else reply["error"]
             raise OracleRefused(f"{self.name}: {reason[:600]}", oracle=self.name)
         return reply, results
+
+    def _epitaph(self, why: str) -> str:
+        return f"{self.name} {why}: {self._printed().strip()[-300:]}"
 
     def _read(self, count: int, deadline: float) -> bytes:
         data = bytearray()
@@ -215,11 +231,16 @@ def _signal(code: int) -> str:
     return f"signal {-code}" if code < 0 else f"exit code {code}"
 
 
-def _output_count(model: bytes) -> int:
-    """Return how many outputs a model has; 0 when it can't be read, so that the runtime refuses."""
+def variable_outputs(model: bytes) -> list[bool]:
+    """Return for each output of a model whether it is a variable tensor.
+
+    A model that can't be read has none: the runtime is to refuse it.
+    """
     import tflite
 
     try:
-        return int(tflite.Model.GetRootAs(model, 0).Subgraphs(0).OutputsLength())
+        graph = tflite.Model.GetRootAs(model, 0).Subgraphs(0)
+        indices = [graph.Outputs(i) for i in range(graph.OutputsLength())]
+        return [bool(graph.Tensors(index).IsVariable()) for index in indices]
     except Exception:  # noqa: BLE001 (the reader raises anything on a malformed model)
-        return 0
+        return []

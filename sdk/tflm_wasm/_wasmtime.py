@@ -1,0 +1,265 @@
+"""Owners of wasmtime's objects: an engine, compiled code, an instance and its functions.
+
+A call into an instance goes through the library's unchecked call: its arguments, its result and
+the place for a trap are made once for each function, so that a call converts and allocates nothing.
+"Unchecked" is about the number and the types of arguments, which `_admission` has verified.
+
+An instance is freed with the last reference to it, its functions and views of its memory. Nothing
+here guards against two threads in one instance: that is `_guest`'s.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Mapping
+from ctypes import byref, c_size_t, c_uint8, c_uint64, c_void_p
+from functools import partial
+from typing import Any, Final
+
+from tflm_wasm import _capi
+from tflm_wasm._errors import RuntimeLibraryError
+
+TRAPS: Final = (
+    *("stack_overflow", "memory_out_of_bounds", "heap_misaligned", "table_out_of_bounds"),
+    *("indirect_call_to_null", "bad_signature", "integer_overflow", "integer_division_by_zero"),
+    *("bad_conversion_to_integer", "unreachable", "interrupt"),
+)
+
+
+class WasmtimeError(Exception):
+    """The library says no; the message is its last line."""
+
+
+class Trap(Exception):
+    """A call trapped; `kind` is one of `TRAPS`, or "unknown"."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(kind)
+        self.kind = kind
+
+
+class Engine:
+    """What code is compiled for; lives as long as the process.
+
+    Args:
+        options: Names as in `wasmtime_config_<name>_set`; what is not named has its default.
+
+    Attributes:
+        options: The same.
+    """
+
+    def __init__(self, options: Mapping[str, bool]) -> None:
+        self.options = dict(options)
+        library = _capi.library()
+        config = library.wasm_config_new()
+        for name, value in options.items():
+            getattr(library, f"wasmtime_config_{name}_set")(config, value)
+        self.pointer: int = library.wasm_engine_new_with_config(config)
+        self.increment_epoch = partial(library.wasmtime_engine_increment_epoch, self.pointer)
+
+    def validate(self, wasm: bytes) -> None:
+        """Raise WasmtimeError unless the module is valid under this engine's options."""
+        _check(_capi.library().wasmtime_module_validate(self.pointer, wasm, len(wasm)))
+
+    def compile(self, wasm: bytes) -> Code:
+        """Compile a module, or raise WasmtimeError."""
+        return self._code(_capi.library().wasmtime_module_new, wasm)
+
+    def deserialize(self, compiled: bytes) -> Code:
+        """Return what `Code.serialize` wrote, or raise WasmtimeError.
+
+        The content is machine code: it has to come from someone who is trusted.
+        """
+        return self._code(_capi.library().wasmtime_module_deserialize, compiled)
+
+    def _code(self, make: Any, content: bytes) -> Code:
+        pointer = c_void_p()
+        _check(make(self.pointer, content, len(content), byref(pointer)))
+        return Code(self, pointer.value or 0)
+
+
+class Code:
+    """A compiled module."""
+
+    def __init__(self, engine: Engine, pointer: int) -> None:
+        self.engine = engine
+        self.pointer = pointer
+        self._delete = _capi.library().wasmtime_module_delete
+
+    def __del__(self) -> None:
+        self._delete(self.pointer)
+
+    def serialize(self) -> bytes:
+        """Return machine code for `Engine.deserialize`."""
+        out = _capi.ByteVector()
+        _check(_capi.library().wasmtime_module_serialize(self.pointer, byref(out)))
+        return _take(out)
+
+
+class Instance:
+    """One instance of a module that imports nothing, in a store of its own.
+
+    Args:
+        code: The module.
+        limits: Most bytes of memory, elements of a table, and tables.
+        ticks: Epochs until code is interrupted, while it is instantiated; None without a limit.
+
+    Attributes:
+        memory: Address and size of linear memory, in bytes.
+
+    Raises:
+        WasmtimeError, Trap: It can't be instantiated.
+        RuntimeLibraryError: What comes back is not laid out as it should be.
+    """
+
+    _store: int | None = None
+
+    def __init__(self, code: Code, limits: tuple[int, int, int], ticks: int | None) -> None:
+        self._library = _capi.library()
+        self._delete = self._library.wasmtime_store_delete
+        self._store = self._library.wasmtime_store_new(code.engine.pointer, None, None)
+        context: int = self._library.wasmtime_store_context(self._store)
+        self._context = c_void_p(context)
+        self.limit(limits)
+        if ticks is not None:
+            self.set_deadline(ticks)
+        self._handle = _capi.InstanceHandle()
+        trap = c_void_p()
+        error = self._library.wasmtime_instance_new(
+            self._context, code.pointer, None, 0, byref(self._handle), byref(trap)
+        )
+        _check(error)
+        if trap.value:
+            raise Trap(_trap_kind(trap.value))
+        item = self._export("memory", _capi.EXTERN_MEMORY)
+        self._memory = _capi.Memory.from_buffer_copy(item.of.memory)
+        self.memory = self._range()
+
+    def __del__(self) -> None:
+        if self._store is not None:
+            self._delete(self._store)
+
+    def limit(self, limits: tuple[int, int, int]) -> None:
+        """Set the most bytes of memory, elements of a table, and tables."""
+        memory, elements, tables = limits
+        self._library.wasmtime_store_limiter(self._store, memory, elements, 1, tables, 1)
+
+    def set_deadline(self, ticks: int) -> None:
+        """Interrupt code that runs when the engine's epoch was incremented `ticks` times."""
+        self._library.wasmtime_context_set_epoch_deadline(self._context, ticks)
+
+    def size(self) -> int:
+        """Return the size of linear memory now, in bytes."""
+        size: int = self._library.wasmtime_memory_data_size(self._context, byref(self._memory))
+        return size
+
+    def grow(self, pages: int) -> None:
+        """Grow linear memory by pages of 64 KiB, or raise WasmtimeError; it does not move."""
+        before = c_uint64()
+        _check(
+            self._library.wasmtime_memory_grow(
+                self._context, byref(self._memory), pages, byref(before)
+            )
+        )
+        self.memory = self._range()
+
+    def function(self, name: str, arguments: int) -> Function:
+        """Return the exported function `name`, which takes so many numbers of 32 bits."""
+        func = _capi.Func.from_buffer_copy(self._export(name, _capi.EXTERN_FUNC).of.func)
+        return Function(self, self._context, func, name, arguments)
+
+    def _range(self) -> tuple[int, int]:
+        address = self._library.wasmtime_memory_data(self._context, byref(self._memory))
+        return address, self.size()
+
+    def _export(self, name: str, kind: int) -> _capi.Extern:
+        item = _capi.Extern()
+        encoded = name.encode()
+        found = self._library.wasmtime_instance_export_get(
+            self._context, byref(self._handle), encoded, len(encoded), byref(item)
+        )
+        # A function and a memory both begin with the number of their store, as an instance does.
+        if not found or item.kind != kind or item.of.func.store_id != self._handle.store_id:
+            raise RuntimeLibraryError(
+                f"The runtime does not find the export `{name}` where it should be",
+                found=_capi.version(),
+            )
+        return item
+
+
+class Function:
+    """An exported function that takes numbers of 32 bits, and returns one or nothing.
+
+    Attributes:
+        name: Its name.
+        call: Calls it with the arguments that were put; returns an error for `result`, or None.
+        values: The arguments, then the result, as numbers with a sign; four for each value.
+        trap: Not 0 when the call trapped.
+    """
+
+    def __init__(
+        self, owner: Instance, context: c_void_p, func: _capi.Func, name: str, arguments: int
+    ) -> None:
+        self.name = name
+        self._owner = owner  # it has to live as long as this
+        words = 2 * max(arguments, 1)  # a value takes two; the last one is for a trap
+        self._buffer = (c_uint64 * (words + 1))()
+        self.trap = memoryview(self._buffer).cast("B")[8 * words :].cast("Q")
+        self.values = memoryview(self._buffer).cast("B").cast("i")
+        self.call: Callable[[], int | None] = partial(
+            _capi.library().call,
+            context,
+            byref(func),
+            byref(self._buffer),
+            c_size_t(words // 2),
+            byref(self._buffer, 8 * words),
+        )
+
+    def put(self, *arguments: int) -> None:
+        """Set the arguments of the next call: their bits, as signed numbers."""
+        for index, value in enumerate(arguments):
+            self.values[4 * index] = value
+
+    def result(self, error: int | None) -> int:
+        """Return what the call returned; when the function has no result it means nothing.
+
+        Args:
+            error: What `call` returned.
+
+        Raises:
+            Trap: It trapped.
+            WasmtimeError: It could not be called.
+        """
+        _check(error)
+        if self.trap[0]:
+            trap, self.trap[0] = self.trap[0], 0
+            raise Trap(_trap_kind(trap))
+        return self.values[0]
+
+
+def _check(error: int | None) -> None:
+    """Free an error and raise it; None is no error."""
+    if error is None:
+        return
+    library = _capi.library()
+    text = _capi.ByteVector()
+    library.wasmtime_error_message(error, byref(text))
+    library.wasmtime_error_delete(error)
+    lines = _take(text).decode(errors="replace").strip().splitlines()
+    raise WasmtimeError(lines[-1].strip() if lines else "unknown error")
+
+
+def _trap_kind(trap: int) -> str:
+    """Free a trap and return its kind."""
+    library = _capi.library()
+    code = c_uint8()
+    known = library.wasmtime_trap_code(trap, byref(code))
+    library.wasm_trap_delete(trap)
+    return TRAPS[code.value] if known and code.value < len(TRAPS) else "unknown"
+
+
+def _take(vector: _capi.ByteVector) -> bytes:
+    """Return the content of a vector, and free it."""
+    content = ctypes.string_at(vector.data, vector.size) if vector.data else b""
+    _capi.library().wasm_byte_vec_delete(byref(vector))
+    return content
