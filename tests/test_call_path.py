@@ -6,6 +6,7 @@ import _ctypes
 import ctypes
 import re
 import threading
+import time
 import tracemalloc
 
 import numpy as np
@@ -14,7 +15,7 @@ import pytest
 import tflm_wasm
 from tests.support.files import ROOT, ZOO
 from tests.support.wat_guests import ADD_ONE, INIT, INPUT_ADDRESS, finish, guest, store
-from tflm_wasm import Limits, Module, RuntimeLibraryError, _capi, _compile, build, load
+from tflm_wasm import Limits, Module, RuntimeLibraryError, _capi, _compile, _runtime, build, load
 from tflm_wasm._wasm import MemoryLimits, parse
 from tflm_wasm._wasm_rewrite import rewrite
 
@@ -208,6 +209,29 @@ def test_threads_that_share_a_session_wait_for_each_other():
 # --- time ---
 
 
+def test_threads_that_are_first_get_one_engine_and_one_clock():
+    made = []
+    start = threading.Barrier(8)
+
+    def make() -> object:
+        time.sleep(0.01)  # long enough for all to come
+        made.append(object())
+        return made[-1]
+
+    get, found = _runtime._once(make), []
+
+    def work() -> None:
+        start.wait(10)
+        found.append(get())
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert found == made * 8
+
+
 def test_the_own_engine_runs_without_a_limit_when_the_user_says_so():
     from tflm_wasm._runtime import clock
 
@@ -277,19 +301,39 @@ def test_an_engine_module_with_too_much_memory_is_refused():
         load(changed(build(SINE), pages=2000))
 
 
-def test_code_that_counts_as_our_own_can_not_grow_its_memory(monkeypatch):
+@pytest.fixture
+def as_own(monkeypatch):
+    """Return a function that makes a module the packaged engine."""
+
+    def replace(wasm: bytes) -> bytes:
+        monkeypatch.setattr(_compile, "_own_code", lambda: _compile._code(parse(wasm)))
+        monkeypatch.setattr(_compile, "packaged_engine", lambda: wasm)
+        return wasm
+
+    _compile._own_machine_code.cache_clear()
+    yield replace
+    _compile._own_machine_code.cache_clear()
+
+
+def test_code_that_counts_as_our_own_can_not_grow_its_memory(as_own):
     # `memory.grow` answers -1, which this guest adds to the first input.
     grow = f"(i32.store8 (i32.const {INPUT_ADDRESS}) (memory.grow (i32.const 1)))"
-    wasm = guest(init=INIT + finish(), invoke=grow + ADD_ONE + finish())
-    monkeypatch.setattr(_compile, "_own_code", lambda: _compile._code(parse(wasm)))
-    monkeypatch.setattr(_compile, "packaged_engine", lambda: wasm)
-    _compile._own_machine_code.cache_clear()
-    try:
-        with load(wasm) as session:
-            assert session.run(X)[0][0, 0] == 0
+    wasm = as_own(guest(init=INIT + finish(), invoke=grow + ADD_ONE + finish()))
+    with load(wasm) as session:
+        assert session._live().guest.is_own
+        assert session.run(X)[0][0, 0] == 0
+        session.run(X)
+
+
+def test_code_that_counts_as_our_own_is_stopped_in_time(as_own):
+    wasm = as_own(guest(invoke=on_second_invoke(f"{SPIN} unreachable"), more=MORE))
+    with load(wasm, limits=Limits(time_s=None)) as free:
+        free.run(X)
+    with load(wasm, limits=Limits(time_s=0.05)) as session:
+        assert session._live().guest.is_own
+        session.run(X)
+        with pytest.raises(tflm_wasm.GuestTimeout):
             session.run(X)
-    finally:
-        _compile._own_machine_code.cache_clear()
 
 
 def test_a_dead_engine_module_is_found_out_as_a_foreign_one_is():

@@ -81,7 +81,7 @@ typedef struct {
   uint32_t arena_used;      /* after init: bytes in use */
   uint32_t arena_needed;    /* after init: smallest arena that works, also after TW_E_ARENA */
   bool stateful;
-  bool may_stop;            /* an operator may end an invoke early; the outputs outlive invokes */
+  bool may_stop;            /* an operator may end an invoke early: the outputs outlive invokes */
   bool stopped;             /* the last invoke ended so: its later steps run nothing */
   bool beyond;              /* what TFLM lacks is allowed: the extended profile */
 
@@ -117,7 +117,7 @@ tw_status tw_engine_init(tw_engine *e, const uint8_t *model, uint32_t model_byte
 /* Run the operators [first, end) of the main subgraph; `first` is 0 or where the last call ended. */
 tw_status tw_engine_invoke_ops(tw_engine *e, uint32_t first, uint32_t end);
 
-/* Run the main subgraph once. An operator that stops it leaves the outputs as they were. */
+/* Run the main subgraph once. When an operator stops it, the outputs behind it stay as they were. */
 static inline tw_status tw_engine_invoke(tw_engine *e) {
   return tw_engine_invoke_ops(e, 0, e->subgraphs[0].node_count);
 }

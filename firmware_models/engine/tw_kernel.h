@@ -116,8 +116,8 @@ void *tw_alloc(tw_engine *e, uint32_t bytes);
  * tw_alloc'ed memory; it is filled in when the arena is planned. */
 tw_status tw_request_scratch(tw_engine *e, uint32_t bytes, void **where);
 
-/* Say that eval may answer TW_STOP. The model's outputs then keep their bytes from the last invoke
- * that ran to the end, so they have memory of their own. */
+/* Say that eval may answer TW_STOP. Outputs that nothing wrote in an invoke then keep their bytes
+ * from an earlier one, so the model's outputs have memory of their own. */
 static inline void tw_may_stop(tw_engine *e) { e->may_stop = true; }
 
 #endif

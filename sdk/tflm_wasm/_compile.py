@@ -118,7 +118,7 @@ def _own_code() -> tuple[tuple[int, bytes], ...] | None:
 def _own_machine_code(*, guarded: bool) -> Code:
     """Return the packaged engine compiled, with a memory of one page and nothing in it."""
     bare = rewrite(packaged_engine(), memory=MemoryLimits(1, None), keep_data=False)
-    engine = _runtime.engine(guarded=guarded)
+    engine = _runtime.engine() if guarded else _runtime.endless_engine()
     return _cached(engine, bare, lambda: engine.compile(bare))
 
 

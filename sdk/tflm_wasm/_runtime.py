@@ -6,14 +6,17 @@ import os
 import threading
 import time
 import weakref
-from functools import lru_cache
+from collections.abc import Callable
+from functools import wraps
 from math import ceil
-from typing import Final
+from typing import Final, TypeVar
 
 from tflm_wasm._errors import MalformedModuleError, ModuleTooLargeError
 from tflm_wasm._limits import Limits
 from tflm_wasm._wasm import WasmModule
 from tflm_wasm._wasmtime import Code, Engine, WasmtimeError
+
+T = TypeVar("T")
 
 _TICK_S: Final = 0.01
 OPTIONS: Final = {
@@ -98,25 +101,51 @@ class _Never:
 NEVER: Final = _Never()
 
 
-def engine(*, guarded: bool = True) -> Engine:
-    """Return the engine for WebAssembly 2.0 and nothing beyond it.
+def _once(make: Callable[[], T]) -> Callable[[], T]:
+    """Return a function that makes one thing, also when two threads want it first.
 
-    Args:
-        guarded: Whether code can be interrupted when it runs too long. That costs a comparison in
-            each loop and function.
+    With two engines, the clock would stop the code of only one; with two clocks it would run fast.
+    """
+    lock = threading.Lock()
+    made: list[T] = []
+
+    def unlock_after_fork() -> None:
+        nonlocal lock
+        lock = threading.Lock()
+
+    def get() -> T:
+        if not made:
+            with lock:
+                if not made:
+                    made.append(make())
+        return made[0]
+
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=unlock_after_fork)
+    return wraps(make)(get)
+
+
+@_once
+def engine() -> Engine:
+    """Return the engine for WebAssembly 2.0 and nothing beyond it, with interruption by the clock.
 
     Raises:
         RuntimeLibraryError: wasmtime is not what it should be.
     """
-    return _engine(guarded)  # by position: the cache takes a default for another argument
+    return Engine({**OPTIONS, "epoch_interruption": True})
 
 
-@lru_cache(maxsize=2)
-def _engine(guarded: bool) -> Engine:  # noqa: FBT001
-    return Engine({**OPTIONS, "epoch_interruption": guarded})
+@_once
+def endless_engine() -> Engine:
+    """Return the same without interruption, which costs a comparison in each loop and function.
+
+    Raises:
+        RuntimeLibraryError: As `engine`.
+    """
+    return Engine({**OPTIONS, "epoch_interruption": False})
 
 
-@lru_cache(maxsize=1)
+@_once
 def clock() -> Clock:
     """Return the clock of the guarded engine."""
     shared = Clock(engine())

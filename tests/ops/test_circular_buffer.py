@@ -60,6 +60,12 @@ def test_an_output_that_is_the_buffer_itself_is_always_current() -> None:
     assert_equal_to_tflm(Model([graph]).to_bytes(), frames(20), resets=RESETS)
 
 
+def test_an_output_in_front_of_the_buffer_is_always_current() -> None:
+    tensors = [frame(), frame(), kept(4), replace(kept(4), variable=False)]
+    graph = Graph(tensors, [copy(0, 1), circular(1, 2, 3), copy(2, 3)], [0], [1, 3])
+    assert_equal_to_tflm(Model([graph]).to_bytes(), frames(20), resets=RESETS)
+
+
 def test_outputs_of_an_invoke_that_ended_early_are_those_of_the_last_whole_one() -> None:
     engine = Engine(streaming(3).to_bytes())
     inputs = frames(7)

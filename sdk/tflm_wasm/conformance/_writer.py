@@ -19,7 +19,7 @@ _Code: TypeAlias = tuple[str, int, str | None]
 TYPES: Final[dict[str, int]] = {
     name: getattr(tflite.TensorType, name.upper())
     for name in (
-        *("float16", "float32", "float64", "complex64", "bool", "resource", "string"),
+        *("float16", "float32", "float64", "complex64", "complex128", "bool", "resource", "string"),
         *("int4", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
     )
 }

@@ -136,7 +136,7 @@ class Oracle:
         options = {
             "arena_bytes": arena_bytes,
             "kernels": self._kernels,
-            "variable_outputs": variable_outputs(model),
+            "current_outputs": current_outputs(model),
         }
         self._model = model
         self._ask({"command": "open", "options": options}, [np.frombuffer(model, np.uint8)])
@@ -231,16 +231,29 @@ def _signal(code: int) -> str:
     return f"signal {-code}" if code < 0 else f"exit code {code}"
 
 
-def variable_outputs(model: bytes) -> list[bool]:
-    """Return for each output of a model whether it is a variable tensor.
+def current_outputs(model: bytes) -> list[bool]:
+    """Return for each output of a model whether it is current after an invoke that ended early.
 
-    A model that can't be read has none: the runtime is to refuse it.
+    Variables are, and what operators up to the first CIRCULAR_BUFFER write, which may be in a
+    subgraph that is called. A model that can't be read has no outputs: the runtime is to refuse it.
     """
     import tflite
 
+    kinds = tflite.BuiltinOperator
+    calls = (kinds.CALL_ONCE, kinds.IF, kinds.WHILE)
     try:
-        graph = tflite.Model.GetRootAs(model, 0).Subgraphs(0)
+        root = tflite.Model.GetRootAs(model, 0)
+        graph = root.Subgraphs(0)
+        written: set[int] = set()
+        for i in range(graph.OperatorsLength()):
+            op = graph.Operators(i)
+            code = root.OperatorCodes(op.OpcodeIndex())
+            if code.BuiltinCode() in calls:
+                break
+            written |= {op.Outputs(k) for k in range(op.OutputsLength())}
+            if code.CustomCode() == b"CIRCULAR_BUFFER":
+                break
         indices = [graph.Outputs(i) for i in range(graph.OutputsLength())]
-        return [bool(graph.Tensors(index).IsVariable()) for index in indices]
+        return [i in written or bool(graph.Tensors(i).IsVariable()) for i in indices]
     except Exception:  # noqa: BLE001 (the reader raises anything on a malformed model)
         return []

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 import numpy as np
 
 from tflm_wasm._errors import OracleCrashed
-from tflm_wasm.oracles import Oracle, variable_outputs
+from tflm_wasm.oracles import Oracle, current_outputs
 from tflm_wasm.oracles._frames import Array
 
 Step = Literal["", "open", "input", "invoke", "output", "died"]
@@ -85,7 +85,7 @@ class CaseOracle(Oracle):
         """
         options = {
             "arena_bytes": arena_bytes,
-            "variable_outputs": variable_outputs(model),
+            "current_outputs": current_outputs(model),
             "variables": variables,
         }
         header: dict[str, Any] = {

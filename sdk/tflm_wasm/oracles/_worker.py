@@ -36,9 +36,9 @@ class Runtime(Protocol):
 class TfliteMicro:
     """TFLM itself, through its Python wheel.
 
-    After an invoke that an operator ended early TFLM's outputs mean nothing, as their memory may
-    have served other tensors, unless they are variables. The last ones that were computed count,
-    and zeros before the first.
+    After an invoke that an operator ended early, outputs that would have come later mean nothing,
+    as their memory may have served other tensors. The last ones that were computed count, and
+    zeros before the first.
     """
 
     _ABORTED = 15  # kTfLiteAbort
@@ -55,7 +55,7 @@ class TfliteMicro:
             )
         finally:
             runtime.count_resource_variables = count_variables
-        self._variable_outputs: list[bool] = options["variable_outputs"]
+        self._current_outputs: list[bool] = options["current_outputs"]
         self._aborted = False
         self._computed: list[Array] | None = None
 
@@ -67,13 +67,13 @@ class TfliteMicro:
         self._aborted = self._interpreter.invoke() == self._ABORTED
 
     def outputs(self) -> list[Array]:
-        there = [self._interpreter.get_output(i) for i in range(len(self._variable_outputs))]
+        there = [self._interpreter.get_output(i) for i in range(len(self._current_outputs))]
         if not self._aborted:
             self._computed = there
             return there
         computed = self._computed or [np.zeros_like(array) for array in there]
-        triples = zip(self._variable_outputs, there, computed, strict=True)
-        return [now if variable else last for variable, now, last in triples]
+        triples = zip(self._current_outputs, there, computed, strict=True)
+        return [now if current else last for current, now, last in triples]
 
     def reset(self) -> None:
         self._interpreter.reset()
