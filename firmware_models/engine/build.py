@@ -2,6 +2,7 @@
 
     python firmware_models/engine/build.py engine.wasm             with every op in ops/
     python firmware_models/engine/build.py engine.wasm add conv_2d with only these
+    python firmware_models/engine/build.py --plain engine.wasm     without SIMD, as boards have it
     python firmware_models/engine/build.py --native engine_native  for this machine, sanitized
     python firmware_models/engine/build.py --native probe probe    the same, around native/probe.c
 
@@ -97,7 +98,7 @@ def _heap_base(linked: bytes) -> int:
     return values[module.exports["__heap_base"].index]
 
 
-def _control_block(heap_base: int, stack_bytes: int) -> list[tuple[int, bytes]]:
+def _control_block(heap_base: int, stack_bytes: int, *, simd: bool) -> list[tuple[int, bytes]]:
     """Return the block as it is before init, as data segments: static fields, canary."""
     from tflm_wasm import _abi
 
@@ -105,6 +106,7 @@ def _control_block(heap_base: int, stack_bytes: int) -> list[tuple[int, bytes]]:
         "magic": int.from_bytes(_abi.MAGIC, "little"),
         "abi_major": _abi.ABI_MAJOR,
         "abi_minor": _abi.ABI_MINOR,
+        "features": int(_abi.Feature.SIMD) if simd else 0,
         "heap_base": heap_base,
         "max_model_size": _abi.PROFILES["strict"]["model_bytes"],
         "max_input_size": _abi.PROFILES["strict"]["input_bytes"],
@@ -157,7 +159,7 @@ def build_engine(
         measured = _link(objects, folder / "measured.wasm", stack_bytes, "--export=__heap_base")
         linked = _link(objects, folder / "linked.wasm", stack_bytes)
     memory = _wasm.parse(linked).memories[0]
-    segments = _control_block(_heap_base(measured), stack_bytes)
+    segments = _control_block(_heap_base(measured), stack_bytes, simd=simd)
     output.write_bytes(_wasm_rewrite.rewrite(linked, memory=memory, segments=segments))
 
 
@@ -186,4 +188,5 @@ if __name__ == "__main__":
     if sys.argv[1] == "--native":
         build_native(Path(sys.argv[2]), *sys.argv[3:])
         sys.exit()
-    build_engine(Path(sys.argv[1]), sys.argv[2:] or None)
+    arguments = [argument for argument in sys.argv[1:] if argument != "--plain"]
+    build_engine(Path(arguments[0]), arguments[1:] or None, simd="--plain" not in sys.argv)
