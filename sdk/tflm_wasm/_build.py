@@ -186,7 +186,7 @@ def _try_load(engine: bytes, layout: _Layout, model: bytes, scratch: int) -> Gue
     return guest
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)
 def compiled_engine(engine: bytes) -> Compiled:
     """Return the engine compiled with a memory that its host can grow."""
     parsed = admit(engine)
