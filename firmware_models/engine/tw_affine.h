@@ -14,6 +14,9 @@ typedef struct {
 tw_status tw_input_affine(tw_engine *e, const tw_node *node, uint32_t i, tw_affine *a);
 tw_status tw_output_affine(tw_engine *e, const tw_node *node, uint32_t i, tw_affine *a);
 
+/* The same, for an op that takes a scale of 0 too. */
+tw_status tw_input_affine_or_0(tw_engine *e, const tw_node *node, uint32_t i, tw_affine *a);
+
 /* A real multiplier in fixed point. */
 typedef struct {
   int32_t multiplier;

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from tests.support.engine import Engine, assert_equal_to_tflm
+from tests.support.engine import assert_equal_to_tflm
 from tests.support.layers import Layer, Refusals, assert_refused, frames
 from tests.support.models import Tensor
 from tests.support.unary import COUNTS, INPUT_PARAMS, OUTPUT_PARAMS
@@ -117,15 +117,12 @@ def test_random_scales_and_zero_points_equal_tflm(pair: tuple[str, str], seed: i
     check_values(quantize(pair, scales=scales, zero_points=zero_points))
 
 
-@pytest.mark.parametrize(("to", "low", "high"), [("int8", -128, 127), ("int16", -32768, 32767)])
-@pytest.mark.parametrize("zero_point", [-128, 5, 127])
-def test_a_float_beyond_every_integer_saturates_and_nan_is_the_zero_point(
-    to: str, low: int, high: int, zero_point: int
-) -> None:
-    x = np.array([np.inf, -np.inf, 3e38, -3e38, np.nan], np.float32)
+@pytest.mark.parametrize("to", ["int8", "int16"])
+@pytest.mark.parametrize("zero_point", [-128, 0, 5, 127])
+def test_a_float_beyond_every_integer_equals_tflm(to: str, zero_point: int) -> None:
+    x = np.array([np.inf, -np.inf, 3e38, -3e38, np.nan, 1e10, -1e10], np.float32)
     layer = quantize(("float32", to), x.shape, zero_points=(0, zero_point))
-    [got] = Engine(layer.to_bytes()).run([x])
-    assert got.tolist() == [high, low, high, low, zero_point]
+    assert_equal_to_tflm(layer.to_bytes(), [[x]])
 
 
 REFUSALS: Refusals = {

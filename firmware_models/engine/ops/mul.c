@@ -32,8 +32,8 @@ static tw_status prepare_quantized(tw_engine *e, const tw_node *node, int32_t ac
   uint8_t type = tw_output(e, node, 0)->type;
   tw_affine a, b, out;
   int32_t shift;
-  TW_TRY(tw_input_affine(e, node, 0, &a));
-  TW_TRY(tw_input_affine(e, node, 1, &b));
+  TW_TRY(tw_input_affine_or_0(e, node, 0, &a));
+  TW_TRY(tw_input_affine_or_0(e, node, 1, &b));
   TW_TRY(tw_output_affine(e, node, 0, &out));
   TW_VERIFY(e, type == TW_INT8 || (a.zero_point == 0 && b.zero_point == 0 && out.zero_point == 0),
             TW_E_PARAM, "INT16 has a zero point");
