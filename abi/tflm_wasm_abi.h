@@ -41,6 +41,7 @@ typedef enum {
 #define TW_FEATURE_EMBEDDED_MODEL (1u << 1)
 #define TW_FEATURE_STATEFUL (1u << 2)
 #define TW_FEATURE_EXTENDED (1u << 3)
+#define TW_FEATURE_INITIALISED (1u << 4)
 
 typedef struct {
   uint32_t address; /* Where the tensor's bytes are. */

@@ -334,10 +334,3 @@ def test_code_that_counts_as_our_own_is_stopped_in_time(as_own):
         session.run(X)
         with pytest.raises(tflm_wasm.GuestTimeout):
             session.run(X)
-
-
-def test_a_dead_engine_module_is_found_out_as_a_foreign_one_is():
-    module = build(SINE)
-    broken = changed(module, (module._block["model_ptr"] + 8, b"\xff" * 40))
-    with pytest.raises(tflm_wasm.MalformedModelError):
-        load(broken)

@@ -26,6 +26,14 @@ def test_the_module_goes_beside_the_model_and_runs(model):
         np.testing.assert_array_equal(session.run(x)[0], x.reshape(3, 2))
 
 
+def test_a_module_may_be_left_to_initialise_when_it_is_opened(model, tmp_path):
+    output = tmp_path / "plain.wasm"
+    assert "init" not in tflm_wasm("build", model, "-o", output, "--no-snapshot").stdout
+    assert output.read_bytes() == package.build(model, snapshot=False).wasm
+    grown = len(package.build(model).wasm) - len(output.read_bytes())
+    assert f"{grown:+,} bytes" in tflm_wasm("build", model).stdout
+
+
 def test_the_command_writes_what_the_library_builds(model, tmp_path):
     output = tmp_path / "other.wasm"
     tflm_wasm("build", model, "-o", output, "--profile", "extended", "--arena-bytes", 4096)

@@ -2,6 +2,7 @@
 
     python firmware_models/engine/build.py engine.wasm             with every op in ops/
     python firmware_models/engine/build.py engine.wasm add conv_2d with only these
+    python firmware_models/engine/build.py --plain engine.wasm     without SIMD, as boards have it
     python firmware_models/engine/build.py --native engine_native  for this machine, sanitized
     python firmware_models/engine/build.py --native probe probe    the same, around native/probe.c
 
@@ -36,8 +37,13 @@ def all_ops() -> list[str]:
 
 
 def sources(ops: list[str]) -> list[Path]:
-    """Return the engine's C files: the core, then one per op."""
+    """Return the engine's plain C files: the core, then one per op."""
     return [*sorted(ENGINE.glob("*.c")), *(ENGINE / "ops" / f"{name}.c" for name in ops)]
+
+
+def twins() -> list[Path]:
+    """Return the C files that only a build for WebAssembly SIMD has."""
+    return sorted((ENGINE / "wasm128").glob("*.c"))
 
 
 def write_registry(folder: Path, ops: list[str]) -> None:
@@ -56,6 +62,8 @@ def _zig(*arguments: str) -> None:
 
 
 def _compile(source: Path, folder: Path, options: tuple[str, ...]) -> Path:
+    if source.parent.name == "wasm128":
+        options = (*options, "-msimd128")
     output = folder / f"{source.stem}.o"
     _zig(
         *("cc", "--target=wasm32-freestanding", *COMPILE, *options, *SEMANTICS, *WARNINGS),
@@ -90,7 +98,7 @@ def _heap_base(linked: bytes) -> int:
     return values[module.exports["__heap_base"].index]
 
 
-def _control_block(heap_base: int, stack_bytes: int) -> list[tuple[int, bytes]]:
+def _control_block(heap_base: int, stack_bytes: int, *, simd: bool) -> list[tuple[int, bytes]]:
     """Return the block as it is before init, as data segments: static fields, canary."""
     from tflm_wasm import _abi
 
@@ -98,6 +106,7 @@ def _control_block(heap_base: int, stack_bytes: int) -> list[tuple[int, bytes]]:
         "magic": int.from_bytes(_abi.MAGIC, "little"),
         "abi_major": _abi.ABI_MAJOR,
         "abi_minor": _abi.ABI_MINOR,
+        "features": int(_abi.Feature.SIMD) if simd else 0,
         "heap_base": heap_base,
         "max_model_size": _abi.PROFILES["strict"]["model_bytes"],
         "max_input_size": _abi.PROFILES["strict"]["input_bytes"],
@@ -117,6 +126,7 @@ def build_engine(
     options: tuple[str, ...] = (),
     stack_bytes: int = STACK_BYTES,
     op_names: Path | None = None,
+    simd: bool = True,
 ) -> None:
     """Compile the engine with `ops` (None: all) and write it to `output`.
 
@@ -126,6 +136,7 @@ def build_engine(
         options: More compiler options.
         stack_bytes: Size of its stack.
         op_names: A file in place of tw_op_names.c.
+        simd: Whether it uses SIMD128.
 
     Raises:
         RuntimeError: The compiler or the linker failed; the text is its message.
@@ -138,6 +149,9 @@ def build_engine(
         ops = all_ops() if ops is None else ops
         write_registry(folder, ops)
         files = sources(ops)
+        if simd:
+            files += twins()
+            options = (*options, "-DTW_WASM128")
         if op_names is not None:
             files = [op_names if path.name == "tw_op_names.c" else path for path in files]
         with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -145,7 +159,7 @@ def build_engine(
         measured = _link(objects, folder / "measured.wasm", stack_bytes, "--export=__heap_base")
         linked = _link(objects, folder / "linked.wasm", stack_bytes)
     memory = _wasm.parse(linked).memories[0]
-    segments = _control_block(_heap_base(measured), stack_bytes)
+    segments = _control_block(_heap_base(measured), stack_bytes, simd=simd)
     output.write_bytes(_wasm_rewrite.rewrite(linked, memory=memory, segments=segments))
 
 
@@ -174,4 +188,5 @@ if __name__ == "__main__":
     if sys.argv[1] == "--native":
         build_native(Path(sys.argv[2]), *sys.argv[3:])
         sys.exit()
-    build_engine(Path(sys.argv[1]), sys.argv[2:] or None)
+    arguments = [argument for argument in sys.argv[1:] if argument != "--plain"]
+    build_engine(Path(arguments[0]), arguments[1:] or None, simd="--plain" not in sys.argv)

@@ -1,23 +1,9 @@
 #include "tw_sum.h"
 
-#include "tw_conv.h"
-#include "tw_elementwise.h"
+#include "tw_fast.h"
 #include "tw_move.h"
 
-typedef struct {
-  tw_binary binary;
-  bool subtract;
-  union {
-    tw_range_f32 range;
-    struct {
-      int32_t multipliers[2], out_multiplier;
-      int16_t zero_points[2], out_zero_point;
-      int8_t right_shifts[2], out_right_shift;
-      int8_t left_shift;
-      int32_t low, high; /* of int32 too */
-    };
-  };
-} sum;
+typedef tw_sum sum;
 
 /* ---- eval ---- */
 
@@ -102,7 +88,8 @@ tw_status tw_sum_prepare(tw_engine *e, tw_node *node, bool subtract) {
       s->binary.row = subtract ? sub_i32 : add_i32;
       return prepare_i32(e, node, activation, s);
     default:
-      s->binary.row = tw_output(e, node, 0)->type == TW_INT8 ? sum_i8 : sum_i16;
+      s->binary.row = tw_output(e, node, 0)->type == TW_INT8 ? TW_FAST_OR(tw_fast_sum_i8, sum_i8)
+                                                             : sum_i16;
       return prepare_quantized(e, node, activation, s);
   }
 }

@@ -54,6 +54,7 @@ class Feature(IntFlag):
     EMBEDDED_MODEL = 2
     STATEFUL = 4
     EXTENDED = 8
+    INITIALISED = 16
 
 
 ABI_MAJOR: Final = 1
@@ -177,7 +178,8 @@ RULES: Final = {
     "block.page": "`page_log2` is the log2 of the memory's page size.",
     "block.layout": "Block, stack and heap follow each other inside memory: 4096 + stack_size <= heap_base <= memory size; stack_size is a multiple of 16.",
     "block.model": "An embedded model is 16-byte aligned, inside memory, above the stack, and of 1 to max_model_size bytes; without the bit, model_size is 0.",
-    "block.unloaded": "Before the first call, `status`, the arena's fields, the counts and the descriptors are 0.",
+    "block.unloaded": "Before the first call, `status`, the arena's fields, the counts and the descriptors are 0, unless `initialised` is set.",
+    "block.initialised": "With the `initialised` bit, a model is embedded, memory holds its arena, and the block is as init leaves it.",
     "block.canary": "The canary is intact before the first call and after every call.",
     "block.reserved": "Reserved bytes of the block are 0, unless `abi_minor` is one that the host does not know.",
     "call.trap": "No call traps.",
@@ -190,7 +192,7 @@ RULES: Final = {
     "block.fixed": "A call changes only the fields that are its to write.",
     "model.readonly": "No call changes a byte of the model.",
     "write.outside": "No call writes to memory that is neither the module's own, nor its arena, nor the output buffer.",
-    "order.state": "With no model loaded (before init, or after an init that failed), invoke, invoke_many, reset and a `_start` that has no embedded model answer `state`.",
+    "order.state": "With no model loaded (before init, unless `initialised` is set, or after an init that failed), invoke, invoke_many, reset and a `_start` that has no embedded model answer `state`.",
     "init.model_size": "init answers `model_size` when model_size is 0 or over max_model_size, taken as an unsigned number.",
     "init.pointer": "init answers `pointer` when the model is not inside memory, lies in the block or is not 16-byte aligned, or when the arena does not fit in memory.",
     "init.accepts": "init accepts the module's embedded model with the scratch_size that the block names.",
@@ -198,6 +200,7 @@ RULES: Final = {
     "init.arena_place": "arena_ptr is the first 16-byte aligned address at or above heap_base where the arena does not overlap the model.",
     "init.arena_needed": "init accepts a scratch_size of arena_needed, and answers `arena` to one byte less, with an arena_needed above what was passed.",
     "init.again": "init may be called again: the outputs are then those of a new instance.",
+    "initialised.same": "With the `initialised` bit, the outputs without a call of init are those after one.",
     "descriptor.count": "There is at least one output, and inputs and outputs together fill at most 32 descriptors.",
     "descriptor.memory": "Every tensor lies inside memory, above the block and the stack.",
     "descriptor.shape": "Every descriptor's type is one of the table, its rank at most 8, its bytes the product of its dims and its type's size, its scale finite and not negative.",

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tflm_wasm import _abi
-from tflm_wasm._block import Block
+from tflm_wasm._block import Block, align
 from tflm_wasm._contract import Fixture
 from tflm_wasm._errors import ContractError, GuestStatusError, InputError, ModuleTooLargeError
 from tflm_wasm._guest import Guest
@@ -136,7 +136,7 @@ class Batch:
         sizes = block["input_size"], block["output_cap"]
         start = _heap_end(block)
         self._most = _make_room(guest, start, sum(sizes)) // max(sum(sizes), 1)
-        self._addresses = start, _align(start + self._most * sizes[0])
+        self._addresses = start, align(start + self._most * sizes[0])
         self._packed_inputs, self._packed_outputs = (
             guest.memory[at : at + self._most * size].reshape(self._most, size)
             for at, size in zip(self._addresses, sizes, strict=True)
@@ -208,14 +208,10 @@ def _columns(
     return [packed[:, a:b] for a, b in pairwise(ends)]
 
 
-def _align(address: int) -> int:
-    return -(-address // _abi.ALIGNMENT_BYTES) * _abi.ALIGNMENT_BYTES
-
-
 def _heap_end(block: Block) -> int:
     """Return the first address behind model and arena."""
     model_end = block["model_ptr"] + block["model_size"]
-    return _align(max(model_end, block["arena_ptr"] + block["scratch_size"]))
+    return align(max(model_end, block["arena_ptr"] + block["scratch_size"]))
 
 
 def _make_room(guest: Guest, start: int, frame_bytes: int) -> int:

@@ -17,6 +17,19 @@ _DESCRIPTOR_STRUCTS: Final = {
 }
 
 
+def align(address: int) -> int:
+    """Round up to the ABI's alignment."""
+    return -(-address // _abi.ALIGNMENT_BYTES) * _abi.ALIGNMENT_BYTES
+
+
+def place_arena(heap_base: int, model: int, model_size: int, scratch: int) -> int:
+    """Return the arena's address: SPEC.md, "Where the arena goes"."""
+    first = align(heap_base)
+    if first < model + model_size and model < first + scratch:
+        return align(model + model_size)
+    return first
+
+
 class Descriptor(NamedTuple):
     """One input or output as the guest describes it; nothing is checked yet."""
 

@@ -9,10 +9,11 @@ import struct
 from functools import lru_cache
 from pathlib import Path
 
-from tflm_wasm import _abi
+from tflm_wasm import _abi, _snapshot
 from tflm_wasm._admission import admit, check_profile
-from tflm_wasm._block import Block
+from tflm_wasm._block import Block, align
 from tflm_wasm._compile import Compiled, compile_within
+from tflm_wasm._contract import check_loaded
 from tflm_wasm._engine import packaged_engine
 from tflm_wasm._errors import (
     ArenaTooSmallError,
@@ -41,10 +42,12 @@ def build(
     profile: str = "strict",
     arena_bytes: int | None = None,
     engine: bytes | None = None,
+    snapshot: bool = True,
 ) -> Module:
     """Put a model and the engine into one module; the same inputs give the same bytes.
 
     The engine loads the model once in a sandbox, which checks it and says how large its arena is.
+    The module carries its memory as that left it, so that opening it takes no parsing and planning.
 
     Args:
         model: Path or content of a .tflite file.
@@ -52,6 +55,7 @@ def build(
             what TFLM lacks).
         arena_bytes: Size of the tensor arena; None takes exactly what the model needs.
         engine: Another engine than the one in this package.
+        snapshot: False makes a smaller module, which is initialised when it is opened.
 
     Raises:
         FileError: The model can't be read.
@@ -59,12 +63,14 @@ def build(
         ArenaTooSmallError: `arena_bytes` is not enough.
         ProfileError: There is no such profile.
         EngineMissingError: The package was installed without its engine.
+        GuestError: Another engine misbehaved.
     """
     limits = check_profile(profile)
     content = _read_model(model, limits["model_bytes"])
     engine = packaged_engine() if engine is None else engine
-    layout = _Layout(Block.of_bytes(parse(engine).initial_bytes(0, _abi.BLOCK_BYTES)), profile)
-    needed = _measure_arena(engine, layout, content)
+    parsed = parse(engine)
+    layout = _Layout(Block.of_bytes(parsed.initial_bytes(0, _abi.BLOCK_BYTES)), profile)
+    needed, loaded = _measure_arena(engine, layout, content)
     if arena_bytes is not None and arena_bytes < needed:
         raise ArenaTooSmallError(
             f"The model needs an arena of {needed:,} bytes, not {arena_bytes:,}",
@@ -72,11 +78,20 @@ def build(
             available=arena_bytes,
         )
     scratch = needed if arena_bytes is None else arena_bytes
-    pages = -(-layout.end(len(content), scratch) // PAGE_BYTES)
+    end = layout.end(len(content), scratch)
+    pages = -(-end // PAGE_BYTES)
+    carried = snapshot and _snapshot.is_possible(parsed)
+    if carried and scratch != needed:
+        loaded = _try_load(engine, layout, content, scratch)
+    if carried:
+        check_loaded(Block(loaded.memory), len(loaded.memory))
     wasm = rewrite(
         engine,
         memory=MemoryLimits(pages, pages),
-        segments=[*layout.fields(len(content), scratch), (layout.model_address, content)],
+        segments=_snapshot.segments(loaded.memory, end)
+        if carried
+        else [*layout.fields(len(content), scratch), (layout.model_address, content)],
+        keep_data=not carried,
         custom=(SECTION, _provenance(content, engine, profile)),
     )
     return Module(wasm, profile=profile)
@@ -97,7 +112,7 @@ class _Layout:
     """Where model and arena go in an engine's memory: both aligned, the arena behind the model."""
 
     def __init__(self, block: Block, profile: str) -> None:
-        self.model_address = _aligned(block["heap_base"])
+        self.model_address = align(block["heap_base"])
         self._features = block.features | _abi.Feature.EMBEDDED_MODEL
         if profile == "extended":
             self._features |= _abi.Feature.EXTENDED
@@ -105,7 +120,7 @@ class _Layout:
 
     def end(self, model_bytes: int, scratch_bytes: int) -> int:
         """Return how many bytes of memory are needed."""
-        return _aligned(self.model_address + model_bytes) + scratch_bytes
+        return align(self.model_address + model_bytes) + scratch_bytes
 
     def fields(self, model_bytes: int, scratch_bytes: int) -> list[tuple[int, bytes]]:
         """Return the static fields of the block that differ from the engine's, as segments."""
@@ -123,12 +138,8 @@ class _Layout:
         ]
 
 
-def _aligned(address: int) -> int:
-    return -(-address // _abi.ALIGNMENT_BYTES) * _abi.ALIGNMENT_BYTES
-
-
-def _measure_arena(engine: bytes, layout: _Layout, model: bytes) -> int:
-    """Return the smallest arena, in bytes, that the engine loads the model into.
+def _measure_arena(engine: bytes, layout: _Layout, model: bytes) -> tuple[int, Guest]:
+    """Return the smallest arena, in bytes, that the engine loads the model into, and it loaded.
 
     The first try is generous, because an engine that runs out of room for its own tables can only
     name a lower bound. The last one proves the result.
@@ -136,19 +147,24 @@ def _measure_arena(engine: bytes, layout: _Layout, model: bytes) -> int:
     scratch = _FIRST_ARENA_BYTES
     while True:
         try:
-            needed = _try_load(engine, layout, model, scratch)
+            needed = _needed(_try_load(engine, layout, model, scratch))
             break
         except ArenaTooSmallError as error:
             if error.needed <= scratch:
                 raise
             scratch = max(error.needed, 2 * scratch)
-    if _try_load(engine, layout, model, needed) != needed:
+    loaded = _try_load(engine, layout, model, needed)
+    if _needed(loaded) != needed:
         raise ContractError("arena_needed depends on scratch_size", rule="init.arena_needed")
-    return needed
+    return needed, loaded
 
 
-def _try_load(engine: bytes, layout: _Layout, model: bytes, scratch: int) -> int:
-    """Load the model into a fresh instance with `scratch` bytes of arena; return arena_needed."""
+def _needed(loaded: Guest) -> int:
+    return Block(loaded.memory)["arena_needed"]
+
+
+def _try_load(engine: bytes, layout: _Layout, model: bytes, scratch: int) -> Guest:
+    """Return a fresh instance with the model loaded into `scratch` bytes of arena."""
     limits = Limits()
     guest = Guest(compiled_engine(engine), limits)
     try:
@@ -163,15 +179,14 @@ def _try_load(engine: bytes, layout: _Layout, model: bytes, scratch: int) -> int
         ) from error
     for address, data in [*layout.fields(len(model), scratch), (layout.model_address, model)]:
         guest.memory[address : address + len(data)] = memoryview(data)
-    block = Block(guest.memory)
     try:
-        load_model(guest, block)
+        load_model(guest, Block(guest.memory))
     except InputTooLargeError as error:
         raise _with_size(error, model) from None
-    return block["arena_needed"]
+    return guest
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)
 def compiled_engine(engine: bytes) -> Compiled:
     """Return the engine compiled with a memory that its host can grow."""
     parsed = admit(engine)

@@ -8,7 +8,7 @@ from math import isfinite, prod
 from typing import Final
 
 from tflm_wasm import _abi
-from tflm_wasm._block import Block, Descriptor
+from tflm_wasm._block import Block, Descriptor, place_arena
 from tflm_wasm._errors import ContractError, GuestStackOverflow
 from tflm_wasm._status import call_error
 from tflm_wasm._tensor import view_dtype
@@ -41,6 +41,9 @@ def _between(spans: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
     stops = [*(start for start, _ in taken), _abi.BLOCK_BYTES]
     return tuple((a, b) for a, b in zip(starts, stops, strict=True) if a < b)
 
+
+# Fields that are 0 before the first invoke of a model that is loaded.
+ZERO_AFTER_INIT: Final = ("status", "output_size", "op_first", "op_end", "op_code", "frames_done")
 
 # Bytes of the block that no field, region or descriptor uses.
 RESERVED: Final = _between(
@@ -92,6 +95,33 @@ def check_init(before: bytes, block: Block, passed: tuple[int, int, int]) -> Non
     found = (block["model_ptr"], block["model_size"], block["scratch_size"])
     if found != passed or not block["arena_used"] <= block["arena_needed"] <= passed[2]:
         raise ContractError("init left other sizes than were passed", rule="init.fields")
+
+
+def check_loaded(block: Block, memory_bytes: int) -> None:
+    """Check the fields of a module that is loaded from the start, as after a successful init.
+
+    Args:
+        block: The block before any call.
+        memory_bytes: Size of linear memory.
+
+    Raises:
+        ContractError: They are not as init leaves them.
+    """
+    model, scratch = (block["model_ptr"], block["model_size"]), block["scratch_size"]
+    arena = place_arena(block["heap_base"], *model, scratch)
+    if block["arena_ptr"] != arena or arena + scratch > memory_bytes:
+        raise _not_loaded(f"the arena of {scratch:,} bytes is at {block['arena_ptr']}")
+    if not block["arena_used"] <= block["arena_needed"] <= scratch:
+        raise _not_loaded("arena_used, arena_needed and scratch_size are out of order")
+    if (block["error_op"], block["error_subgraph"]) != (-1, -1) or block.region("error_text")[0]:
+        raise _not_loaded("it holds an error")
+    if any(block[name] for name in ZERO_AFTER_INIT):
+        raise _not_loaded(f"one of {', '.join(ZERO_AFTER_INIT)} is not 0")
+
+
+def _not_loaded(why: str) -> ContractError:
+    message = f"The block is not as init leaves it, though the module says so: {why}"
+    return ContractError(message, rule="block.initialised")
 
 
 def descriptors(block: Block, memory_bytes: int) -> tuple[list[Descriptor], list[Descriptor]]:

@@ -93,6 +93,11 @@ class Module:
         return self._block["scratch_size"]
 
     @property
+    def is_initialised(self) -> bool:
+        """Whether it carries its memory as init left it, so that opening it needs no init."""
+        return _abi.Feature.INITIALISED in self._block.features
+
+    @property
     def memory_bytes(self) -> int:
         """Linear memory that an instance starts with, in bytes."""
         return self.parsed.memories[0].minimum_bytes

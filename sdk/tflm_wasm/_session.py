@@ -97,7 +97,10 @@ class Session:
         self._instance = self._many = None
         guest = Guest(self._compiled, self._limits)
         block = Block(guest.memory)
-        load_model(guest, block)
+        if _abi.Feature.INITIALISED in block.features:
+            _contract.check_loaded(block, len(guest.memory))
+        else:
+            load_model(guest, block)
         inputs, outputs = _contract.descriptors(block, len(guest.memory))
         fixture = _contract.Fixture(block, outputs, len(guest.memory))
         self._instance = _Instance(

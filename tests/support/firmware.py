@@ -47,7 +47,8 @@ def running(built: aot.Firmware) -> Iterator[Device]:
         image = Path(folder) / "firmware.elf"
         image.write_bytes(built.elf)
         with (
-            Emulator(built.board, image) as emulator,
+            # Not a pty: on it QEMU hears the first byte up to a second late.
+            Emulator(built.board, image, serial="tcp") as emulator,
             Device(emulator.connect(), board=built.board.name, timeout_s=20) as device,
         ):
             yield device

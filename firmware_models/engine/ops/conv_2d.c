@@ -1,3 +1,4 @@
+#include "tw_fast.h"
 #include "tw_hybrid.h"
 
 /* CONV_2D: filters [channels, height, width, depth]. A depth that divides the input's makes groups:
@@ -15,6 +16,7 @@ enum {
 
 typedef struct {
   tw_window window;
+  bool fast; /* the target's twin runs it */
   union {
     tw_requant q;
     tw_range_f32 range;
@@ -80,7 +82,9 @@ static tw_status prepare(tw_engine *e, tw_node *node) {
     return TW_OK;
   }
   int32_t bias_type = tw_fb_u8(&e->fb, options, OPTION_BIAS_TYPE, TW_FLOAT32);
-  return tw_requant_prepare(e, node, channels, activation, bias_type, false, &c->q);
+  TW_TRY(tw_requant_prepare(e, node, channels, activation, bias_type, false, &c->q));
+  c->fast = tw_input(e, node, 0)->type == TW_INT8 && tw_fast_conv_fits(e, node);
+  return TW_OK;
 }
 
 /* Where the products of one output channel start, and how they run on from there. */
@@ -179,7 +183,13 @@ static int eval(tw_engine *e, tw_node *node) {
     return TW_OK;
   }
   switch (tw_input(e, node, 0)->type) {
-    case TW_INT8: tw_window_slide(e, node, window, pixel_i8); break;
+    case TW_INT8:
+      if (c->fast) {
+        tw_fast_conv(e, node, window, &c->q);
+      } else {
+        tw_window_slide(e, node, window, pixel_i8);
+      }
+      break;
     case TW_INT16: tw_window_slide(e, node, window, pixel_i16); break;
     default: tw_window_slide(e, node, window, pixel_f32); break;
   }

@@ -1,3 +1,4 @@
+#include "tw_fast.h"
 #include "tw_hybrid.h"
 
 /* DEPTHWISE_CONV_2D: filter [1, height, width, channels]; each input channel makes depth_multiplier
@@ -16,6 +17,7 @@ enum {
 typedef struct {
   tw_window window;
   int32_t multiplier; /* output channels of an input channel */
+  bool fast;          /* the target's twin runs it */
   union {
     tw_requant q;
     tw_range_f32 range;
@@ -82,7 +84,9 @@ static tw_status prepare(tw_engine *e, tw_node *node) {
   if (input->type == TW_INT16 && bias != NULL && bias->type != TW_INT64) {
     return tw_fail_type(e, "input 2", bias);
   }
-  return tw_requant_prepare(e, node, channels, activation, TW_INT64, false, &d->q);
+  TW_TRY(tw_requant_prepare(e, node, channels, activation, TW_INT64, false, &d->q));
+  d->fast = input->type == TW_INT8 && tw_fast_depthwise_fits(e, node, &d->window, &d->q);
+  return TW_OK;
 }
 
 static void pixel_i8(const tw_pixel *p) {
@@ -159,7 +163,13 @@ static int eval(tw_engine *e, tw_node *node) {
     return TW_OK;
   }
   switch (tw_input(e, node, 0)->type) {
-    case TW_INT8: tw_window_slide(e, node, window, pixel_i8); break;
+    case TW_INT8:
+      if (d->fast) {
+        tw_fast_depthwise(e, node, window, &d->q);
+      } else {
+        tw_window_slide(e, node, window, pixel_i8);
+      }
+      break;
     case TW_INT16: tw_window_slide(e, node, window, pixel_i16); break;
     default: tw_window_slide(e, node, window, pixel_f32); break;
   }

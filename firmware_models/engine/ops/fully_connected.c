@@ -1,4 +1,5 @@
 #include "tw_dot.h"
+#include "tw_fast.h"
 #include "tw_hybrid.h"
 
 /* FULLY_CONNECTED: each row of the input, [batches, depth], times each row of the weights,
@@ -40,6 +41,7 @@ static void eval_hybrid(const tw_engine *e, const tw_node *node) {
 /* Quantized. */
 typedef struct {
   tw_requant q;
+  bool fast;   /* the target's twin runs it */
   void *row[]; /* for one row of weights, when these are int4 */
 } dense;
 
@@ -52,7 +54,9 @@ static tw_status prepare_quantized(tw_engine *e, tw_node *node, tw_fb_table opti
   int32_t bias_type = tw_fb_u8(&e->fb, options, OPTION_BIAS_TYPE, TW_FLOAT32);
   TW_TRY(tw_requant_prepare(e, node, tw_dim(weights, -2), activation, bias_type, true, &d->q));
   TW_VERIFY(e, !packed || !d->q.per_channel, TW_E_PARAM, "scales per channel for int4 weights");
-  return packed ? tw_request_scratch(e, (uint32_t)tw_dim(weights, -1), &d->row[0]) : TW_OK;
+  if (packed) return tw_request_scratch(e, (uint32_t)tw_dim(weights, -1), &d->row[0]);
+  d->fast = tw_input(e, node, 0)->type == TW_INT8 && tw_fast_dense_fits(e, node, &d->q);
+  return TW_OK;
 }
 
 static tw_status prepare(tw_engine *e, tw_node *node) {
@@ -160,6 +164,10 @@ static int eval(tw_engine *e, tw_node *node) {
   const uint32_t batches = tw_elements(output) / channels;
   if (tw_is_hybrid(e, node)) {
     eval_hybrid(e, node);
+    return TW_OK;
+  }
+  if (input->type == TW_INT8 && ((const dense *)node->data)->fast) {
+    tw_fast_dense(e, node, node->data);
     return TW_OK;
   }
   for (uint32_t b = 0; b < batches; b++) {

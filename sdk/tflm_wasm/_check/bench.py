@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from tflm_wasm._abi import BLOCK_BYTES, MAX_IO_TENSORS, Feature, Status
-from tflm_wasm._check.layout import ADDRESSES, align, place_arena, tensors
+from tflm_wasm._block import align, place_arena
+from tflm_wasm._check.layout import ADDRESSES, tensors
 from tflm_wasm._check.sandbox import INVOKE, Sandbox
 
 if TYPE_CHECKING:
@@ -77,9 +78,13 @@ class Bench:
         arena = place_arena(self.static["heap_base"], self.model_ptr, self.model_size, self.scratch)
         return align(max(arena + self.scratch, model_end))
 
+    def new(self) -> Sandbox:
+        """Return a new instance as it is."""
+        return Sandbox(self.compiled, self.limits, self.ledger)
+
     def sandbox(self) -> Sandbox:
         """Return a new instance, the model in its place, with `room` behind it where possible."""
-        sandbox = Sandbox(self.compiled, self.limits, self.ledger)
+        sandbox = self.new()
         if self.has_model:
             end = self.heap_end
             fits = sandbox.make_room(end + self.room) or sandbox.make_room(end)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, Final
 
-from tflm_wasm._abi import BLOCK_BYTES, MAX_IO_TENSORS, Feature, Status
+import numpy as np
+
+from tflm_wasm._abi import BLOCK_BYTES, MAX_IO_TENSORS, REGIONS, Feature, Status
+from tflm_wasm._block import align, place_arena
 from tflm_wasm._check.bench import FIRST_SCRATCH, Bench
 from tflm_wasm._check.layout import (
     ADDRESSES,
-    align,
+    first_difference,
+    name_at,
     output_bytes_at_pointer,
-    place_arena,
     shape_error,
     tensors,
 )
@@ -26,6 +29,8 @@ _HOSTILE_MODELS: Final = 16
 
 def calls_before_init(bench: Bench) -> None:
     """Calls without a model are refused."""
+    if Feature.INITIALISED in bench.static.features:
+        return
     _refuses_to_run(bench, bench.sandbox(), "before init")
     if Feature.EMBEDDED_MODEL not in bench.static.features:
         status = bench.sandbox().call(START)
@@ -128,6 +133,24 @@ def _check_tensors(bench: Bench, sandbox: Sandbox, block: Block) -> None:
     names = ["input_ptr", "output_ptr"][-len(wanted) :]
     detail = f"{' and '.join(names)} are not the first descriptors' addresses"
     hold("io.fields", ok=[block[name] % ADDRESSES for name in names] == wanted, detail=detail)
+
+
+def block_is_as_after_init(bench: Bench) -> None:
+    """A module that is loaded from the start has the block and the arena that init leaves."""
+    if Feature.INITIALISED not in bench.static.features:
+        bench.ledger.note("block.initialised", ok=True)
+        return
+    new = bench.new()
+    end = bench.static["arena_ptr"] + bench.static["scratch_size"]
+    detail = f"the arena ends at {end:,}, memory at {new.size:,}"
+    bench.ledger.hold("block.initialised", ok=end <= new.size, detail=detail)
+    before, after = (
+        np.frombuffer(one.copy(), np.uint8) for one in (new.block(), bench.loaded().block())
+    )
+    start, size = REGIONS["error_text"]  # behind its first byte it means nothing
+    changed = first_difference(before, after, 0, [(start + 1, start + size)])
+    detail = f"init leaves another {name_at(changed)}" if changed is not None else ""
+    bench.ledger.hold("block.initialised", ok=changed is None, detail=detail)
 
 
 def arena_needed_is_enough(bench: Bench) -> None:

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tflm_wasm._abi import (
-    ALIGNMENT_BYTES,
     DESCRIPTOR_BYTES,
     DESCRIPTOR_FIELDS,
     FIELDS,
@@ -42,19 +41,6 @@ ELEMENT_BITS: Final = {
 }
 
 Range = tuple[int, int]  # first address, address behind the last
-
-
-def align(address: int) -> int:
-    """Round up to the ABI's alignment."""
-    return -(-address // ALIGNMENT_BYTES) * ALIGNMENT_BYTES
-
-
-def place_arena(heap_base: int, model: int, model_size: int, scratch: int) -> int:
-    """Return the arena's address: SPEC.md, "Where the arena goes"."""
-    first = align(heap_base)
-    if first < model + model_size and model < first + scratch:
-        return align(model + model_size)
-    return first
 
 
 def shape_error(block: Block, slot: int) -> str:

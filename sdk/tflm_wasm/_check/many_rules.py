@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from tflm_wasm._abi import BLOCK_BYTES, Status
+from tflm_wasm._block import align
 from tflm_wasm._check.bench import status_name
-from tflm_wasm._check.layout import ADDRESSES, align
+from tflm_wasm._check.layout import ADDRESSES
 
 if TYPE_CHECKING:
     from tflm_wasm._check.bench import Answer, Bench

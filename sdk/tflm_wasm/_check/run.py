@@ -25,6 +25,7 @@ from tflm_wasm._check.init_rules import (
     arena_needed_is_enough,
     bad_model_sizes,
     bad_pointers,
+    block_is_as_after_init,
     calls_before_init,
     hostile_models,
 )
@@ -34,6 +35,7 @@ from tflm_wasm._check.run_rules import Runs
 from tflm_wasm._check.sandbox import MANY, Sandbox
 from tflm_wasm._check.static import check_bytes
 from tflm_wasm._compile import Compiled
+from tflm_wasm._contract import ZERO_AFTER_INIT
 from tflm_wasm._errors import ModuleError
 from tflm_wasm._wasmtime import Engine, WasmtimeError
 
@@ -107,6 +109,7 @@ def _run_scenarios(bench: Bench) -> None:
         return
     _attempt(partial(arena_needed_is_enough, bench))
     _attempt(partial(hostile_models, bench))
+    _attempt(partial(block_is_as_after_init, bench))
     runs = Runs(bench)
     many = Many(bench, runs)
     if not _attempt(runs.accepts_input):
@@ -116,6 +119,7 @@ def _run_scenarios(bench: Bench) -> None:
         runs.is_stateless_unless_flagged,
         runs.reset_restores,
         runs.init_starts_over,
+        runs.starts_loaded,
         runs.start_is_invoke,
         runs.bad_input_sizes,
         runs.bad_pointers,
@@ -176,8 +180,14 @@ def _check_block(sandbox: Sandbox, profile: str, *, uses_simd: bool, ledger: Led
     _check_embedded_model(block, sandbox.size, ledger)
     dirty = [name for name in _ZERO_BEFORE_INIT if block[name]]
     clean = not dirty and not any(block.region("descriptors"))
+    initialised = Feature.INITIALISED in block.features
     detail = f"not 0: {', '.join(dirty) or 'the descriptors'}"
-    ledger.note("block.unloaded", ok=clean, detail=detail)
+    ledger.note("block.unloaded", ok=clean or initialised, detail=detail)
+    if initialised:
+        dirty = [name for name in ZERO_AFTER_INIT if block[name]]
+        ledger.note("block.initialised", ok=not dirty, detail=f"not 0: {', '.join(dirty)}")
+        has_model = Feature.EMBEDDED_MODEL in block.features
+        ledger.note("block.initialised", ok=has_model, detail="no model is embedded")
     intact = block.canary_is_intact
     ledger.note("block.canary", ok=intact, detail="not there before the first call")
     sandbox.check_reserved(block, "before the first call")

@@ -6,6 +6,7 @@ import random
 from typing import Final
 
 from tflm_wasm._abi import BLOCK_BYTES, Feature, Status
+from tflm_wasm._block import align
 from tflm_wasm._check.bench import (
     Answer,
     Bench,
@@ -15,7 +16,7 @@ from tflm_wasm._check.bench import (
     run_moved_output,
     status_name,
 )
-from tflm_wasm._check.layout import ADDRESSES, align
+from tflm_wasm._check.layout import ADDRESSES
 from tflm_wasm._check.sandbox import INVOKE, RESET, START, Sandbox
 
 _GUARD_BYTES: Final = 64
@@ -109,6 +110,13 @@ class Runs:
         self.bench.expect("init.again", status, Status.OK, "a second init")
         self.same("init.again", sandbox, "after a second init")
 
+    def starts_loaded(self) -> None:
+        """A module that is loaded from the start needs no init."""
+        if Feature.INITIALISED in self.bench.static.features:
+            self.same("initialised.same", self.bench.new(), "without a call of init")
+        else:
+            self.bench.ledger.note("initialised.same", ok=True)
+
     def start_is_invoke(self) -> None:
         """_start runs the loaded model, or loads the embedded one first."""
         sandbox = self.bench.loaded()
@@ -117,7 +125,7 @@ class Runs:
         same = found == self.expected[0]
         self.bench.ledger.hold("start.same", ok=same, detail="_start gives other outputs")
         if Feature.EMBEDDED_MODEL in self.bench.static.features:
-            sandbox = Sandbox(self.bench.compiled, self.bench.limits, self.bench.ledger)
+            sandbox = self.bench.new()
             status = sandbox.call(START)
             fine = status in (Status.OK, Status.RUNTIME) and sandbox.block()["output_count"] != 0
             detail = f"a first _start: {status_name(status)}: {sandbox.block().error_text}"

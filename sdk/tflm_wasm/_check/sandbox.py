@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from tflm_wasm._abi import ABI_MINOR, BLOCK_BYTES, FIELDS, Feature, Status
-from tflm_wasm._block import Block
+from tflm_wasm._block import Block, place_arena
 from tflm_wasm._check.layout import (
     ADDRESSES,
     Range,
@@ -16,7 +16,6 @@ from tflm_wasm._check.layout import (
     first_difference,
     name_at,
     output_bytes_at_pointer,
-    place_arena,
 )
 from tflm_wasm._check.report import Ledger, RuleBrokenError
 from tflm_wasm._contract import RESERVED

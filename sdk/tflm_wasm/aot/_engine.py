@@ -69,7 +69,7 @@ def build(ops: list[str], cache: Cache) -> bytes:
             names.write_text(_op_names(ops))
             output = Path(folder) / "engine.wasm"
             _build_script().build_engine(
-                output, ops, options=_COMPILE, stack_bytes=STACK_BYTES, op_names=names
+                output, ops, options=_COMPILE, stack_bytes=STACK_BYTES, op_names=names, simd=False
             )
             return output.read_bytes()
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from tflm_wasm import _abi
-from tflm_wasm._block import Block
+from tflm_wasm._block import Block, place_arena
 from tflm_wasm._module import Module
 from tflm_wasm._wasm import parse
 from tflm_wasm.aot import _engine, _sources, _wasm2c
@@ -365,8 +365,5 @@ class _Guest:
 
 def _memory_needed(block: Block) -> int:
     """Return how much memory a module takes: its data, its model and its arena, in bytes."""
-    model_end = block["model_ptr"] + block["model_size"]
-    arena = align(block["heap_base"], _abi.ALIGNMENT_BYTES)
-    if arena < model_end and block["model_ptr"] < arena + block["scratch_size"]:
-        arena = align(model_end, _abi.ALIGNMENT_BYTES)
-    return max(arena + block["scratch_size"], model_end)
+    model, size, scratch = block["model_ptr"], block["model_size"], block["scratch_size"]
+    return max(place_arena(block["heap_base"], model, size, scratch) + scratch, model + size)

@@ -53,6 +53,7 @@ class Engine:
         time_limit_s: Longest running time of a call, in seconds.
         fill: What every byte of the arena is before init; no output may depend on it.
         extended: Whether it allows what TFLM lacks, as the extended profile does.
+        engine: Another engine than `engine_bytes()`.
 
     Raises:
         EngineError: The engine refuses the model.
@@ -67,9 +68,10 @@ class Engine:
         time_limit_s: float = 60.0,
         fill: int = 0,
         extended: bool = False,
+        engine: bytes | None = None,
     ) -> None:
         limits = Limits(time_s=time_limit_s, memory_bytes=1 << 31)
-        self._guest = Guest(compiled_engine(engine_bytes()), limits)
+        self._guest = Guest(compiled_engine(engine or engine_bytes()), limits)
         heap_base = Block(self._guest.memory)["heap_base"]
         address = -(-heap_base // _ALIGNMENT) * _ALIGNMENT
         self._guest.grow(address + len(model) + _ALIGNMENT + arena_bytes)
