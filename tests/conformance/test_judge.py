@@ -136,6 +136,36 @@ def test_a_rule_excuses_only_what_it_is_about(monkeypatch: pytest.MonkeyPatch) -
     assert not judge(CASE, answer(ONE), answer(-ONE)).passed
 
 
+def test_an_open_fault_is_known_but_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        judging, "rules", lambda: [Rule("later", "DIFFERS", ops=("ADD",), open=True)]
+    )
+    result = judge(CASE, answer(ONE), answer(-ONE))
+    assert (result.is_known, result.passed, result.reason) == (True, False, "later")
+
+
+def test_a_frame_counts_only_while_its_flag_is_true() -> None:
+    case = find("SignalFramer/int16/0~")
+    old, new = np.array([[1, 2]], np.int16), np.array([[3, 4]], np.int16)
+    for valid, outcome in ((False, Outcome.EQUAL), (True, Outcome.DIFFERS)):
+        flag = np.array(valid)
+        ours, theirs = Answer(((old, flag),)), Answer(((new, flag),))
+        assert judge(case, ours, theirs).outcome is outcome
+    yes, no = (Answer(((old, np.array(flag)),)) for flag in (True, False))
+    assert judge(case, yes, no).outcome is Outcome.DIFFERS
+
+
+def test_detections_count_as_far_as_their_number_says() -> None:
+    case = find("TFLite_Detection_PostProcess/float32/0~")
+    rows = np.arange(12, dtype=np.float32).reshape(1, 3, 4)
+    other = rows.copy()
+    other[0, 2] = 7
+    for count, outcome in ((2, Outcome.EQUAL), (3, Outcome.DIFFERS)):
+        one = [np.zeros((1, 3), np.float32)] * 2 + [np.array([count], np.float32)]
+        ours, theirs = Answer(((rows, *one),)), Answer(((other, *one),))
+        assert judge(case, ours, theirs).outcome is outcome
+
+
 def test_the_data_files_name_ops_types_and_outcomes_that_exist() -> None:
     for op, kind in tolerances():
         assert kind in generators()[op].kinds

@@ -287,6 +287,8 @@ def _stable(ours: Answer, theirs: Answer, again: Answer) -> Answer:
 def _merged(mine: Array, one: Array, other: Array) -> Array:
     if mine.shape != one.shape or mine.dtype != one.dtype:
         return one
+    if one.shape != other.shape:
+        return mine
     size = one.dtype.itemsize
     same = one.view(np.uint8) == other.view(np.uint8) if one.ndim else one == other
     stable = same.reshape(*one.shape[:-1], -1, size).all(-1) if one.ndim else same

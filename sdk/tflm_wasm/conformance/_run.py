@@ -10,7 +10,7 @@ from itertools import islice
 from types import TracebackType
 from typing import Final
 
-from tflm_wasm._errors import GuestError
+from tflm_wasm._errors import GuestError, TflmWasmError
 from tflm_wasm.conformance._case import Case, find
 from tflm_wasm.conformance._engine import Engine, EngineError
 from tflm_wasm.conformance._judge import Outcome, Result, judge
@@ -117,7 +117,7 @@ def run(
     if jobs == 1:
         with Bench() as bench:
             for done, one in enumerate(case_ids, 1):
-                yield bench.run(find(one))
+                yield _run_one(bench, one)
                 if progress is not None:
                     progress(done, len(case_ids))
         return
@@ -146,4 +146,13 @@ def _run_chunk(case_ids: Sequence[str]) -> list[Result]:
     global _bench
     if _bench is None:
         _bench = Bench()
-    return [_bench.run(find(one)) for one in case_ids]
+    return [_run_one(_bench, one) for one in case_ids]
+
+
+def _run_one(bench: Bench, case_id: str) -> Result:
+    try:
+        return bench.run(find(case_id))
+    except TflmWasmError:
+        raise
+    except Exception as error:
+        raise RuntimeError(f"{case_id}: {type(error).__name__}: {error}") from error
