@@ -31,6 +31,7 @@ NAMES = {
     "Limits",
     "Module",
     "OpTime",
+    "Pool",
     "Profile",
     "Session",
     "Tensor",

@@ -135,6 +135,11 @@ class Session:
         self._closed = True
 
     @property
+    def _is_open(self) -> bool:
+        """Whether it can run: it is neither closed nor dead."""
+        return self._instance is not None
+
+    @property
     def module(self) -> Module:
         """The module that runs here."""
         return self._module
