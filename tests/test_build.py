@@ -199,7 +199,7 @@ def test_an_unknown_profile_names_the_known_ones():
 
 
 def test_a_package_without_its_engine_says_how_to_get_it(tmp_path: Path, monkeypatch):
-    monkeypatch.setattr(_engine.resources, "files", lambda _: tmp_path)
+    monkeypatch.setattr(_engine, "_PATH", tmp_path / "engine.wasm")
     with pytest.raises(tflm_wasm.EngineMissingError) as caught:
         build(MODEL)
     assert "pip install" in caught.value.hint

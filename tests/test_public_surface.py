@@ -10,6 +10,7 @@ import sys
 import pytest
 
 import tflm_wasm
+from tests.support.files import ZOO
 from tflm_wasm import TflmWasmError, _errors
 
 HEAVY = {
@@ -30,6 +31,7 @@ NAMES = {
     "Limits",
     "Module",
     "OpTime",
+    "Pool",
     "Profile",
     "Session",
     "Tensor",
@@ -44,13 +46,18 @@ ERRORS = {
 }
 
 
-def loaded_after(code: str) -> set[str]:
-    """Return the top-level modules that a fresh interpreter has after `code`."""
-    report = f"{code}\nimport json, sys; print(json.dumps(sorted(sys.modules)))"
+def modules_after(code: str) -> set[str]:
+    """Return the modules that a fresh interpreter has after `code`."""
+    report = f"import json\n{code}\nimport sys; print(json.dumps(sorted(sys.modules)))"
     result = subprocess.run(
         [sys.executable, "-c", report], capture_output=True, text=True, check=True
     )
-    return {name.split(".")[0] for name in json.loads(result.stdout)}
+    return set(json.loads(result.stdout))
+
+
+def loaded_after(code: str) -> set[str]:
+    """Return the top-level modules that a fresh interpreter has after `code`."""
+    return {name.split(".")[0] for name in modules_after(code)}
 
 
 def test_importing_the_package_loads_nothing_heavy():
@@ -65,6 +72,18 @@ def test_opening_a_module_loads_no_oracle_and_no_flatbuffer_reader():
     loaded = loaded_after("from tflm_wasm import Module, Session, build, load")
     assert "numpy" in loaded
     assert not loaded & (HEAVY - {"numpy"})
+
+
+def test_running_a_module_loads_little_more_than_numpy(tmp_path):
+    path = tmp_path / "model.wasm"
+    tflm_wasm.build(ZOO / "sine_int8" / "sine_int8.tflite").save(path)
+    # A first process may have to compile, and then writes a file.
+    code = f"import tflm_wasm; tflm_wasm.load({str(path)!r}).invoke()"
+    loaded_after(code)
+    names = modules_after(code) - modules_after("import numpy")
+    assert "tflm_wasm._session" in names
+    slow = {"wasmtime", "tflite", "subprocess", "tempfile", "statistics", "importlib.metadata"}
+    assert not names & (slow | {"tflm_wasm._build", "tflm_wasm._profile", "tflm_wasm._model"})
 
 
 def test_the_public_names_are_these():

@@ -45,7 +45,7 @@ def compare(model: bytes, plain: bytes, count: int = 4) -> None:
 
 
 def features(engine: bytes) -> int:
-    return Block.of_bytes(parse(engine).initial_bytes(0, 4096)).features
+    return Block(parse(engine).initial_bytes(0, 4096)).features
 
 
 def test_only_the_packages_engine_says_that_it_uses_simd(plain: bytes) -> None:

@@ -70,6 +70,8 @@ if TYPE_CHECKING:
         OracleMissing,
         OracleRefused,
         ParameterError,
+        PoolClosedError,
+        PoolTimeoutError,
         PortBusyError,
         PortLostError,
         PortNotFoundError,
@@ -102,6 +104,7 @@ if TYPE_CHECKING:
     from tflm_wasm._limits import Limits
     from tflm_wasm._load import load
     from tflm_wasm._module import Module
+    from tflm_wasm._pool import Pool
     from tflm_wasm._profile import OpTime, Profile
     from tflm_wasm._session import Session
     from tflm_wasm._tensor import Tensor
@@ -113,6 +116,7 @@ _HOMES: Final = {
     "Limits": "_limits",
     "Module": "_module",
     "OpTime": "_profile",
+    "Pool": "_pool",
     "Profile": "_profile",
     "Session": "_session",
     "Tensor": "_tensor",
@@ -175,6 +179,9 @@ __all__ = [
     "OracleMissing",
     "OracleRefused",
     "ParameterError",
+    "Pool",
+    "PoolClosedError",
+    "PoolTimeoutError",
     "PortBusyError",
     "PortLostError",
     "PortNotFoundError",

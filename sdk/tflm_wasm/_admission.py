@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from tflm_wasm import _abi
 from tflm_wasm._block import Block
 from tflm_wasm._errors import (
@@ -13,6 +15,8 @@ from tflm_wasm._errors import (
     ProfileError,
 )
 from tflm_wasm._wasm import FuncType, WasmModule, parse
+
+_KNOWN_FEATURES: Final = sum(feature.value for feature in _abi.Feature)
 
 
 def admit(wasm: bytes) -> WasmModule:
@@ -117,7 +121,7 @@ def check_block(block: Block, profile: str, memory_bytes: int) -> None:
             rule="block.version",
         )
     features = block.features
-    if features & ~_known_features():
+    if features & ~_KNOWN_FEATURES:
         raise AbiError("The block has unknown feature bits", rule="block.features")
     if _abi.Feature.EXTENDED in features and profile != "extended":
         raise ProfileError(
@@ -134,10 +138,6 @@ def check_block(block: Block, profile: str, memory_bytes: int) -> None:
     if _abi.Feature.EMBEDDED_MODEL not in features:
         raise NoModelError("No model is embedded in the module", rule="block.model")
     _check_layout(block, memory_bytes)
-
-
-def _known_features() -> int:
-    return sum(feature.value for feature in _abi.Feature)
 
 
 def _check_layout(block: Block, memory_bytes: int) -> None:

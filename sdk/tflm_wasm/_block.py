@@ -47,21 +47,18 @@ class Block:
     """Reads and writes the fields of a control block.
 
     Args:
-        memory: At least the first 4096 bytes of linear memory, uint8; a view, not a copy.
+        memory: At least the first 4096 bytes of linear memory; a view, not a copy. It is read only
+            when they are `bytes`.
     """
 
-    def __init__(self, memory: NDArray[np.uint8]) -> None:
-        self._bytes = memory[: _abi.BLOCK_BYTES].data
+    def __init__(self, memory: NDArray[np.uint8] | bytes) -> None:
+        whole = memoryview(memory) if isinstance(memory, bytes) else memory.data
+        self._bytes = whole[: _abi.BLOCK_BYTES]
         # These return the block's 4096 bytes, and the canary's 16. They are no methods of their
         # own because every invoke calls one, and would pay twice.
         self.copy: Callable[[], bytes] = self._bytes.tobytes
         start, size = _abi.REGIONS["canary"]
         self.copy_canary: Callable[[], bytes] = self._bytes[start : start + size].tobytes
-
-    @classmethod
-    def of_bytes(cls, content: bytes) -> Block:
-        """Return a read-only block over `content`."""
-        return cls(np.frombuffer(content, np.uint8))
 
     def __getitem__(self, name: str) -> int:
         value: int = _STRUCTS[name].unpack_from(self._bytes, _abi.FIELDS[name].offset)[0]

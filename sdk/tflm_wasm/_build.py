@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import struct
 from functools import lru_cache
@@ -69,7 +68,7 @@ def build(
     content = _read_model(model, limits["model_bytes"])
     engine = packaged_engine() if engine is None else engine
     parsed = parse(engine)
-    layout = _Layout(Block.of_bytes(parsed.initial_bytes(0, _abi.BLOCK_BYTES)), profile)
+    layout = _Layout(Block(parsed.initial_bytes(0, _abi.BLOCK_BYTES)), profile)
     needed, loaded = _measure_arena(engine, layout, content)
     if arena_bytes is not None and arena_bytes < needed:
         raise ArenaTooSmallError(
@@ -213,4 +212,6 @@ def _provenance(model: bytes, engine: bytes, profile: str) -> bytes:
         "profile": profile,
         "sdk": __version__,
     }
+    import json  # only building needs it
+
     return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()

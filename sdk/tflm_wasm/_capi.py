@@ -97,6 +97,7 @@ _FUNCTIONS: Final = {
     "wasmtime_memory_grow": "pppup",
     "wasmtime_module_delete": "-p",
     "wasmtime_module_deserialize": "ppsnp",
+    "wasmtime_module_deserialize_file": "ppsp",
     "wasmtime_module_new": "ppsnp",
     "wasmtime_module_serialize": "ppp",
     "wasmtime_module_validate": "ppsn",

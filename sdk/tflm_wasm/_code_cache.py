@@ -8,18 +8,22 @@ here is needed: a folder that can't be read or written only costs time.
 from __future__ import annotations
 
 import hashlib
+import mmap
 import os
 import stat
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import lru_cache
+from io import FileIO
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from tflm_wasm import _capi
 from tflm_wasm._folders import cache_folder
+
+T = TypeVar("T")
 
 VARIABLE: Final = "TFLM_WASM_CODE_CACHE"
 LIMIT_BYTES: Final = 256 * 1024 * 1024
@@ -53,20 +57,22 @@ class CodeCache:
         self.folder = folder
         self.limit_bytes = limit_bytes
 
-    def load(self, key: str) -> bytes | None:
-        """Return what was stored under `key`, or None."""
+    def load(self, key: str, take: Callable[[str], T]) -> T | None:
+        """Return what `take` makes of the file that was stored under `key`, or None.
+
+        The file holds what was stored, and more behind it. `take` gets a path of it.
+        """
         path = self._path(key)
         try:
-            content = _read(path)
+            with _opened(path) as file:
+                if _is_whole(key, file):
+                    return take(_path_of(file, path))
         except FileNotFoundError:
             return None
         except OSError:
-            content = None
-        code = b"" if content is None else content[:-_DIGEST_BYTES]
-        if content is None or _digest(key, code) != content[len(code) :]:
-            self.discard(key)
-            return None
-        return code
+            pass  # a link, or not this user's to read
+        self.discard(key)
+        return None
 
     def store(self, key: str, code: bytes) -> None:
         """Keep `code`, as a whole or not at all, and make room for it."""
@@ -194,21 +200,38 @@ def _processor() -> tuple[str, ...]:
     return kind or "", *(one for one in lines if one.lower().startswith(("flags", "features")))
 
 
-def _read(path: Path) -> bytes | None:
-    """Return the content of a file that is this user's alone, or None when it is not."""
+def _opened(path: Path) -> FileIO:
     # Neither follow a link, nor wait for someone to write into a pipe.
     names = ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY")
     flags = sum(getattr(os, name, 0) for name in names)
-    descriptor = os.open(path, os.O_RDONLY | flags)
-    with os.fdopen(descriptor, "rb", buffering=0) as file:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode) or not _is_mine(found) or _others_may_write(found):
-            return None
-        content = file.read()
+    return FileIO(os.open(path, os.O_RDONLY | flags), "rb")
+
+
+def _is_whole(key: str, file: FileIO) -> bool:
+    """Return whether a file is this user's alone, and holds what was stored under `key`."""
+    found = os.fstat(file.fileno())
+    size = found.st_size - _DIGEST_BYTES
+    if not stat.S_ISREG(found.st_mode) or not _is_mine(found) or _others_may_write(found):
+        return False
+    if size <= 0:
+        return False
+    with (
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
+        memoryview(content) as view,
+        view[:size] as code,
+    ):
+        if _digest(key, code) != content[size:]:
+            return False
     if _is_older(found, _STALE_S):
         with suppress(OSError):
-            os.utime(path)
-    return content
+            os.utime(file.fileno() if os.utime in os.supports_fd else file.name)
+    return True
+
+
+def _path_of(file: FileIO, path: Path) -> str:
+    """Return a path that leads to this very file, where the system has such; else its name."""
+    open_file = f"/proc/self/fd/{file.fileno()}"
+    return open_file if os.path.exists(open_file) else str(path)  # noqa: PTH110 - a link
 
 
 def _write(path: Path, parts: tuple[bytes, ...]) -> None:
@@ -229,7 +252,7 @@ def _is_older(found: os.stat_result, age_s: float) -> bool:
     return time.time() - found.st_mtime > age_s
 
 
-def _digest(key: str, code: bytes) -> bytes:
+def _digest(key: str, code: bytes | memoryview) -> bytes:
     """Return the digest of an entry: of its key, too, so that no other can take its place."""
     digest = hashlib.sha256(_FORMAT + key.encode())
     digest.update(code)

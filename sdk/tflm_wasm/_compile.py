@@ -11,7 +11,6 @@ compiled once, without data, and whoever makes an instance writes the module's d
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Callable
 from functools import lru_cache
@@ -28,14 +27,12 @@ from tflm_wasm._errors import (
     ModuleError,
 )
 from tflm_wasm._limits import Limits
-from tflm_wasm._wasm import CUSTOM, DATA, DATA_COUNT, MEMORY, MemoryLimits, WasmModule, parse
+from tflm_wasm._wasm import OWN, MemoryLimits, WasmModule, parse
 from tflm_wasm._wasm_rewrite import rewrite
 from tflm_wasm._wasmtime import Code, Engine, WasmtimeError
 
 # The worst code known takes 0.2 s at this length.
 _SHORT_CODE_BYTES: Final = 8192
-# What a model and its place in memory may change in an engine.
-_NOT_CODE: Final = frozenset((CUSTOM, MEMORY, DATA, DATA_COUNT))
 _WORKER: Final = (
     "import sys; sys.path[:0] = sys.argv[1:]; import tflm_wasm._compile_worker as w; w.main()"
 )
@@ -95,7 +92,7 @@ def compile_within(wasm: bytes, parsed: WasmModule, limits: Limits) -> Compiled:
 
 
 def _code(parsed: WasmModule) -> tuple[tuple[int, bytes], ...]:
-    return tuple(one for one in parsed.sections if one[0] not in _NOT_CODE)
+    return tuple(one for one in parsed.sections if one[0] not in OWN)
 
 
 def _data(parsed: WasmModule) -> Data:
@@ -117,9 +114,13 @@ def _own_code() -> tuple[tuple[int, bytes], ...] | None:
 @lru_cache(maxsize=2)
 def _own_machine_code(*, guarded: bool) -> Code:
     """Return the packaged engine compiled, with a memory of one page and nothing in it."""
-    bare = rewrite(packaged_engine(), memory=MemoryLimits(1, None), keep_data=False)
+    own = packaged_engine()
     engine = _runtime.engine() if guarded else _runtime.endless_engine()
-    return _cached(engine, bare, lambda: engine.compile(bare))
+
+    def compile_now() -> Code:
+        return engine.compile(rewrite(own, memory=MemoryLimits(1, None), keep_data=False))
+
+    return _cached(engine, b"without data" + own, compile_now)
 
 
 def _foreign_machine_code(wasm: bytes, parsed: WasmModule, limits: Limits) -> Code:
@@ -139,7 +140,7 @@ _in_use: Final[WeakValueDictionary[str, Code]] = WeakValueDictionary()
 
 
 def _cached(engine: Engine, wasm: bytes, compile_now: Callable[[], Code]) -> Code:
-    """Return machine code that is here or on disk, or make it now and keep it."""
+    """Return machine code of `wasm` that is here or on disk, or make it now and keep it."""
     key = _code_cache.key_of(wasm, engine.options)
     code = _in_use.get(key)
     if code is None:
@@ -149,11 +150,10 @@ def _cached(engine: Engine, wasm: bytes, compile_now: Callable[[], Code]) -> Cod
 
 def _stored(key: str, engine: Engine) -> Code | None:
     cache = _code_cache.current()
-    content = cache.load(key) if cache is not None else None
-    if cache is None or content is None:
+    if cache is None:
         return None
     try:
-        return engine.deserialize(content)
+        return cache.load(key, engine.deserialize_file)
     except WasmtimeError:  # made by another version, or for another processor
         cache.discard(key)
         return None
@@ -167,6 +167,8 @@ def _store(key: str, code: Code) -> Code:
 
 
 def _in_child(wasm: bytes, limits: Limits) -> bytes:
+    import subprocess  # which takes a while to import
+
     package = str(Path(__file__).parents[1])
     try:
         child = subprocess.run(  # noqa: S603

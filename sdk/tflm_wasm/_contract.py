@@ -86,7 +86,7 @@ def check_init(before: bytes, block: Block, passed: tuple[int, int, int]) -> Non
     Raises:
         ContractError: A static field changed, or a field contradicts what was passed.
     """
-    old = Block.of_bytes(before)
+    old = Block(before)
     for name in _KEPT_BY_INIT:
         if old[name] != block[name]:
             raise ContractError(f"init changed the static field {name}", rule="block.fixed")

@@ -37,6 +37,8 @@ TflmWasmError
 ├── NotProfilableError            it can't run single operators, so they can't be timed
 ├── SessionClosedError            the session was closed
 ├── SessionDeadError              an earlier failure ended the session
+├── PoolTimeoutError              all sessions of a pool stayed in use                (TimeoutError)
+├── PoolClosedError               the pool was closed
 ├── InputError                    an array does not fit an input                  (ValueError)
 ├── InterpreterError              wrong use of the TFLite interface               (ValueError)
 │   ├── TensorIndexError          no such tensor
@@ -97,6 +99,8 @@ from tflm_wasm._errors_board import RunnerFailedError as RunnerFailedError
 from tflm_wasm._errors_board import RunnerMissingError as RunnerMissingError
 from tflm_wasm._errors_board import RunnerOptionError as RunnerOptionError
 from tflm_wasm._errors_board import VerifyError as VerifyError
+from tflm_wasm._errors_host import PoolClosedError as PoolClosedError
+from tflm_wasm._errors_host import PoolTimeoutError as PoolTimeoutError
 from tflm_wasm._errors_host import RuntimeLibraryError as RuntimeLibraryError
 from tflm_wasm._errors_link import DeviceRefusedError as DeviceRefusedError
 from tflm_wasm._errors_link import DeviceStateError as DeviceStateError

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 from tflm_wasm._errors import FileError
+
+_PIECE_BYTES: Final = 64 * 1024
 
 
 def read_up_to(path: str | os.PathLike[str], limit: int) -> bytes:
@@ -17,8 +19,15 @@ def read_up_to(path: str | os.PathLike[str], limit: int) -> bytes:
         FileError: It can't be read.
     """
     try:
-        with Path(path).open("rb") as file:
-            return file.read(limit)
+        with Path(path).open("rb", buffering=0) as file:
+            # A file comes at once, into no more memory than it takes; a pipe piece by piece.
+            size = os.fstat(file.fileno()).st_size
+            pieces = [file.read(min(limit, size + 1))]
+            left = limit - len(pieces[0])
+            while len(pieces[0]) != size and pieces[-1] and left > 0:
+                pieces.append(file.read(min(left, _PIECE_BYTES)))
+                left -= len(pieces[-1])
+            return pieces[0] if len(pieces) == 1 else b"".join(pieces)
     except OSError as error:
         raise _failed("read", path, error) from error
 
@@ -40,6 +49,8 @@ def write_file(path: str | os.PathLike[str], content: bytes) -> None:
 
 
 def _replace(target: Path, content: bytes) -> None:
+    import tempfile  # which takes a while to import, and reading needs not
+
     temporary: str | None = None
     try:
         descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")

@@ -83,12 +83,15 @@ class Guest:
             self.clock.watch(self)
         self._functions: dict[str, Function] = {}
         self.may_grow = compiled.may_grow
+        self._is_sealed = False
         self.memory: NDArray[np.uint8] = np.asarray(_Memory(self._instance))
         if compiled.data is not None:
             self._fill(compiled.data)
 
     def _fill(self, data: Data) -> None:
         self.grow(data.memory_bytes)
+        # From here on the runtime refuses the code more memory.
+        self._is_sealed = True
         self._limit_memory(len(self.memory))
         memory = self.memory.data
         for offset, content in data.segments:
@@ -111,7 +114,8 @@ class Guest:
         missing = -(-(size - len(self.memory)) // PAGE_BYTES)
         if missing <= 0:
             return
-        self._limit_memory(self._limits.memory_bytes)
+        if self._is_sealed:
+            self._limit_memory(self._limits.memory_bytes)
         try:
             self._instance.grow(missing)
         except WasmtimeError as error:
@@ -122,7 +126,7 @@ class Guest:
                 limit=self._limits.memory_bytes,
             ) from error
         self.memory = np.asarray(_Memory(self._instance))
-        if not self.may_grow:
+        if self._is_sealed:
             self._limit_memory(len(self.memory))
 
     def _limit_memory(self, size: int) -> None:

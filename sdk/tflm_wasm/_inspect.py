@@ -209,7 +209,7 @@ def _inspect(
 
 def _guest_ram_bytes(module: Module, arena_bytes: int) -> int:
     """Return the linear memory of a module less its model, which stays in flash on a board."""
-    heap_base = Block.of_bytes(module.parsed.initial_bytes(0, _abi.BLOCK_BYTES))["heap_base"]
+    heap_base = Block(module.parsed.initial_bytes(0, _abi.BLOCK_BYTES))["heap_base"]
     alignment = _abi.ALIGNMENT_BYTES
     return -(-heap_base // alignment) * alignment + arena_bytes
 

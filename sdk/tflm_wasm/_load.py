@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 
-from tflm_wasm._build import build
 from tflm_wasm._errors import UnknownFormatError
 from tflm_wasm._files import read_up_to
 from tflm_wasm._limits import Limits
@@ -53,4 +52,6 @@ def as_module(source: str | os.PathLike[str] | bytes | Module, *, profile: str) 
         return Module.read(content, profile=profile)
     if content[4:8] != _TFLITE_MAGIC:
         raise UnknownFormatError("The content is neither a .tflite model nor a .wasm module")
+    from tflm_wasm._build import build  # a module needs nothing of it
+
     return build(content, profile=profile)

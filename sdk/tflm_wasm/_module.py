@@ -36,7 +36,7 @@ class Module:
     def __init__(self, wasm: bytes, *, profile: str = "strict") -> None:
         self.wasm = bytes(wasm)
         self.parsed: WasmModule = admit(self.wasm)
-        self._block = Block.of_bytes(self.parsed.initial_bytes(0, _abi.BLOCK_BYTES))
+        self._block = Block(self.parsed.initial_bytes(0, _abi.BLOCK_BYTES))
         check_block(self._block, profile, self.parsed.memories[0].minimum_bytes)
 
     def __repr__(self) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from statistics import median_low
 from typing import Any, Final
 
 from tflm_wasm._block import Block
@@ -85,9 +84,15 @@ class Profile:
         """
         first = profiles[0]
         rows = zip(*(one.ops for one in profiles), strict=True)
-        ops = [OpTime(r[0].index, r[0].name, median_low(op.ticks for op in r)) for r in rows]
-        overhead = median_low(one.overhead for one in profiles)
+        ops = [OpTime(r[0].index, r[0].name, middle(op.ticks for op in r)) for r in rows]
+        overhead = middle(one.overhead for one in profiles)
         return Profile(tuple(ops), first.tick_hz, overhead)
+
+
+def middle(values: Iterable[int]) -> int:
+    """Return the median, the lower one of two."""
+    ordered = sorted(values)
+    return ordered[(len(ordered) - 1) // 2]
 
 
 def check_version(abi: tuple[int, int], who: str) -> None:

@@ -19,6 +19,8 @@ from tflm_wasm._wasmtime import Code, Engine, WasmtimeError
 T = TypeVar("T")
 
 _TICK_S: Final = 0.01
+# Starting a thread takes longer than opening a module, and another guest may come soon.
+_IDLE_TICKS: Final = 100
 OPTIONS: Final = {
     # Compiler threads would not survive a fork, and a model compiles in a moment.
     "parallel_compilation": False,
@@ -38,6 +40,8 @@ OPTIONS: Final = {
 
 class Clock:
     """Advances the engine's epoch every 10 ms, in one daemon thread, while any guest lives.
+
+    The thread goes a second after the last guest.
 
     A late tick only ever makes a time limit longer, never shorter.
 
@@ -79,12 +83,14 @@ class Clock:
             self._thread.start()
 
     def _run(self) -> None:
+        idle = 0
         while True:
             time.sleep(_TICK_S)
             self._engine.increment_epoch()
             self.now += 1
             with self._lock:
-                if not self._guests:
+                idle = 0 if self._guests else idle + 1
+                if idle > _IDLE_TICKS:
                     self._thread = None
                     return
 

@@ -7,9 +7,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from statistics import median_low
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from numpy.typing import ArrayLike, NDArray
 
@@ -29,9 +28,11 @@ from tflm_wasm._guest import Guest
 from tflm_wasm._invoke import make_invoke
 from tflm_wasm._limits import Limits
 from tflm_wasm._module import Module
-from tflm_wasm._profile import NS_HZ, Profile, collect, operators
 from tflm_wasm._status import init_error
 from tflm_wasm._tensor import Tensor, view_dtype
+
+if TYPE_CHECKING:
+    from tflm_wasm._profile import Profile
 
 
 class _Instance(NamedTuple):
@@ -132,6 +133,11 @@ class Session:
         """Free the instance, or do nothing when it is. Views that are still held stay valid."""
         self._instance = self._many = None
         self._closed = True
+
+    @property
+    def _is_open(self) -> bool:
+        """Whether it can run: it is neither closed nor dead."""
+        return self._instance is not None
 
     @property
     def module(self) -> Module:
@@ -255,6 +261,8 @@ class Session:
             InputError: An array does not fit; nothing was run.
             TflmWasmError: As `invoke`. The state of a stateful model is then undefined until reset.
         """
+        from tflm_wasm._profile import NS_HZ, collect, middle, operators
+
         instance = self._live()
         block = instance.block
         count = operators(block)
@@ -268,7 +276,7 @@ class Session:
             is_last = first + 1 == count
             timed.append((self._step(first, first + 1, is_last=is_last), block["op_code"]))
             empty.append(self._step(first + 1, first + 1, is_last=is_last))
-        return collect(timed, median_low(empty) if empty else 0, NS_HZ)
+        return collect(timed, middle(empty) if empty else 0, NS_HZ)
 
     def _warm_up(self) -> None:
         """Make a call that the module refuses, so that the first operator is not timed cold."""

@@ -8,9 +8,11 @@ Function bodies are not looked at: the runtime validates those.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tflm_wasm._errors import MalformedModuleError
+from tflm_wasm._wasm_reader import Reader as Reader
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,15 +26,6 @@ PAGE_BYTES: Final = 65_536
 CUSTOM, _TYPE, _IMPORT, _FUNCTION, _TABLE, MEMORY = range(6)
 GLOBAL, _EXPORT, _START, _ELEMENT, CODE, DATA, DATA_COUNT, _TAG = range(6, 14)
 _KINDS: Final = ("func", "table", "memory", "global", "tag")
-_VALUE_TYPES: Final = {
-    0x7F: "i32",
-    0x7E: "i64",
-    0x7D: "f32",
-    0x7C: "f64",
-    0x7B: "v128",
-    0x70: "funcref",
-    0x6F: "externref",
-}
 # The order of non-custom sections in a module: data count before code, tags after memory.
 _ORDER: Final = {
     section: rank
@@ -54,6 +47,9 @@ _ORDER: Final = {
         )
     )
 }
+
+# What is a module's own even when it shares an engine with others.
+OWN: Final = frozenset((CUSTOM, MEMORY, DATA, DATA_COUNT))
 
 
 class FuncType(NamedTuple):
@@ -139,81 +135,6 @@ class WasmModule:
         return bytes(image)
 
 
-class Reader:
-    """Reads `data` from `base` on, which only serves the offsets in errors."""
-
-    def __init__(self, data: bytes, base: int = 0) -> None:
-        self._data = data
-        self._base = base
-        self.pos = 0
-
-    def fail(self, what: str) -> MalformedModuleError:
-        offset = self._base + self.pos
-        return MalformedModuleError(f"{what} at byte {offset} of the module", offset=offset)
-
-    @property
-    def left(self) -> int:
-        return len(self._data) - self.pos
-
-    def take(self, count: int) -> bytes:
-        if count > self.left:
-            raise self.fail(f"{count} bytes expected, {self.left} left")
-        self.pos += count
-        return self._data[self.pos - count : self.pos]
-
-    def byte(self) -> int:
-        return self.take(1)[0]
-
-    def _leb(self, bits: int) -> tuple[int, int]:
-        """Return an LEB128 number as unsigned, and how many bits it was given in."""
-        value = 0
-        for shift in range(0, bits, 7):
-            byte = self.byte()
-            value |= (byte & 0x7F) << shift
-            if byte < 0x80:
-                return value, shift + 7
-        raise self.fail("LEB128 number too long")
-
-    def u32(self) -> int:
-        value, _ = self._leb(32)
-        if value >> 32:
-            raise self.fail("number over 32 bits")
-        return value
-
-    def u64(self) -> int:
-        value, _ = self._leb(64)
-        if value >> 64:
-            raise self.fail("number over 64 bits")
-        return value
-
-    def i32(self) -> int:
-        value, width = self._leb(32)
-        if value >> (width - 1):
-            value -= 1 << width
-        if not -(1 << 31) <= value < 1 << 31:
-            raise self.fail("number over 32 bits")
-        return value
-
-    def name(self) -> str:
-        raw = self.take(self.u32())
-        try:
-            return raw.decode()
-        except UnicodeDecodeError:
-            raise self.fail("name that is not UTF-8") from None
-
-    def vector(self, item: Callable[[Reader], T]) -> tuple[T, ...]:
-        count = self.u32()
-        if count > self.left:  # an item has at least one byte
-            raise self.fail(f"vector of {count} items in {self.left} bytes")
-        return tuple(item(self) for _ in range(count))
-
-    def value_type(self) -> str:
-        code = self.byte()
-        if code not in _VALUE_TYPES:
-            raise self.fail(f"unknown value type 0x{code:02x}")
-        return _VALUE_TYPES[code]
-
-
 def parse(wasm: bytes) -> WasmModule:
     """Parse a module.
 
@@ -233,7 +154,7 @@ def parse(wasm: bytes) -> WasmModule:
         section = reader.byte()
         payload_size = reader.u32()
         start = reader.pos
-        payload = reader.take(payload_size)
+        payload = _take(reader, wasm, section, payload_size)
         sections.append((section, payload))
         body = Reader(payload, start)
         if section == CUSTOM:
@@ -246,43 +167,93 @@ def parse(wasm: bytes) -> WasmModule:
     return _interpret(tuple(sections), found, custom)
 
 
-def _interpret(
-    sections: tuple[tuple[int, bytes], ...], found: dict[int, Reader], custom: dict[str, bytes]
-) -> WasmModule:
-    def read(section: int, item: Callable[[Reader], T]) -> tuple[T, ...]:
-        reader = found.get(section)
-        if reader is None:
-            return ()
-        items = reader.vector(item)
-        if reader.left:
-            raise reader.fail(f"{reader.left} bytes too many in section {section}")
-        return items
+# Payloads by section and size: the modules of one engine share all but a few, and what is the same
+# object need be neither copied, nor compared, nor interpreted again.
+_seen: dict[tuple[int, int], bytes] = {}
+_MOST_SEEN: Final = 32
+_LARGEST_SEEN_BYTES: Final = 512 * 1024
 
-    types = read(_TYPE, _func_type)
-    indices = read(_FUNCTION, Reader.u32)
+
+def _take(reader: Reader, wasm: bytes, section: int, size: int) -> bytes:
+    """Take a payload, as an object that was taken before when it is the same."""
+    key = section, size
+    known = _seen.get(key)
+    if known is not None and wasm.startswith(known, reader.pos):
+        reader.pos += size
+        return known
+    payload = reader.take(size)
+    if section not in OWN and size <= _LARGEST_SEEN_BYTES:
+        if len(_seen) >= _MOST_SEEN:
+            _seen.clear()
+        _seen[key] = payload
+    return payload
+
+
+def _read(reader: Reader | None, item: Callable[[Reader], T]) -> tuple[T, ...]:
+    """Return the items of a section, none when it is missing."""
+    if reader is None:
+        return ()
+    items = reader.vector(item)
+    if reader.left:
+        raise reader.fail(f"{reader.left} bytes too many in a section")
+    return items
+
+
+class _Shared(NamedTuple):
+    """What modules of one engine have in common."""
+
+    imports: tuple[str, ...]
+    exports: dict[str, Export]
+    functions: tuple[FuncType, ...]
+    code_bytes: int
+
+
+@lru_cache(maxsize=8)
+def _shared_of(sections: tuple[tuple[int, bytes], ...]) -> _Shared:
+    """As `_shared`, remembering; in an error, offsets are in the section."""
+    return _shared({section: Reader(payload) for section, payload in sections})
+
+
+def _shared(found: dict[int, Reader]) -> _Shared:
+    """Interpret sections."""
+    types = _read(found.get(_TYPE), _func_type)
+    indices = _read(found.get(_FUNCTION), Reader.u32)
     if any(index >= len(types) for index in indices):
         raise found[_FUNCTION].fail("function of an unknown type")
     code = found.get(CODE)
     code_bytes = code.left if code is not None else 0
     if (code.u32() if code is not None else 0) != len(indices):
         raise found[CODE if code is not None else _FUNCTION].fail("functions without a body")
-    segments = read(DATA, _segment)
+    exports = _read(found.get(_EXPORT), _export)
+    if len(dict(exports)) != len(exports):
+        raise found[_EXPORT].fail("two exports of one name")
+    # The types of imports don't matter here: any import is refused.
+    imports = _import_names(found.get(_IMPORT))
+    functions = tuple(types[index] for index in indices)
+    return _Shared(imports, dict(exports), functions, code_bytes)
+
+
+def _interpret(
+    sections: tuple[tuple[int, bytes], ...], found: dict[int, Reader], custom: dict[str, bytes]
+) -> WasmModule:
+    segments = _read(found.get(DATA), _segment)
     count = found.get(DATA_COUNT)
     if count is not None and count.u32() != len(segments):
         raise count.fail("data count that differs from the data section")
-    exports = read(_EXPORT, _export)
-    if len(dict(exports)) != len(exports):
-        raise found[_EXPORT].fail("two exports of one name")
+    others = {section: body for section, body in found.items() if section not in OWN}
+    try:
+        shared = _shared_of(tuple((section, body.data) for section, body in others.items()))
+    except MalformedModuleError:
+        shared = _shared(others)  # which raises it with the offset in the module
     return WasmModule(
         sections=sections,
-        # The types of imports don't matter here: any import is refused.
-        imports=_import_names(found.get(_IMPORT)),
-        exports=dict(exports),
-        functions=tuple(types[index] for index in indices),
-        memories=read(MEMORY, _limits),
+        imports=shared.imports,
+        exports=shared.exports,
+        functions=shared.functions,
+        memories=_read(found.get(MEMORY), _limits),
         segments=segments,
         custom=custom,
-        code_bytes=code_bytes,
+        code_bytes=shared.code_bytes,
     )
 
 

@@ -11,6 +11,7 @@ here guards against two threads in one instance: that is `_guest`'s.
 from __future__ import annotations
 
 import ctypes
+import os
 from collections.abc import Callable, Mapping
 from ctypes import byref, c_size_t, c_uint8, c_uint64, c_void_p
 from functools import partial
@@ -63,18 +64,22 @@ class Engine:
 
     def compile(self, wasm: bytes) -> Code:
         """Compile a module, or raise WasmtimeError."""
-        return self._code(_capi.library().wasmtime_module_new, wasm)
+        return self._code(_capi.library().wasmtime_module_new, wasm, len(wasm))
 
     def deserialize(self, compiled: bytes) -> Code:
         """Return what `Code.serialize` wrote, or raise WasmtimeError.
 
         The content is machine code: it has to come from someone who is trusted.
         """
-        return self._code(_capi.library().wasmtime_module_deserialize, compiled)
+        return self._code(_capi.library().wasmtime_module_deserialize, compiled, len(compiled))
 
-    def _code(self, make: Any, content: bytes) -> Code:
+    def deserialize_file(self, path: str) -> Code:
+        """Return the same from a file, which is mapped and must not be written to any more."""
+        return self._code(_capi.library().wasmtime_module_deserialize_file, os.fsencode(path))
+
+    def _code(self, make: Any, *content: bytes | int) -> Code:
         pointer = c_void_p()
-        _check(make(self.pointer, content, len(content), byref(pointer)))
+        _check(make(self.pointer, *content, byref(pointer)))
         return Code(self, pointer.value or 0)
 
 

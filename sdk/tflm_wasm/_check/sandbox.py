@@ -83,7 +83,7 @@ class Sandbox:
 
     def block(self) -> Block:
         """Return a copy of the control block."""
-        return Block.of_bytes(self.read(0, BLOCK_BYTES))
+        return Block(self.read(0, BLOCK_BYTES))
 
     def set_fields(self, **values: int) -> None:
         """Write 32-bit fields of the block; negative values as two's complement."""

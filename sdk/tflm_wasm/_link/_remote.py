@@ -37,7 +37,7 @@ class RemoteModel:
     """
 
     def __init__(self, block: bytes, digest: str, name_of: NameOf) -> None:
-        self.block = Block.of_bytes(block.ljust(_abi.BLOCK_BYTES, b"\0"))
+        self.block = Block(block.ljust(_abi.BLOCK_BYTES, b"\0"))
         inputs, outputs = _contract.descriptors(self.block, _ADDRESSES)
         self.input_bytes = np.zeros(self.block["input_size"], np.uint8)
         self.output_bytes = np.zeros(self.block["output_cap"], np.uint8)
@@ -107,7 +107,7 @@ def read_model(ask: _Ask, max_payload: int, uploaded: Mapping[str, bytes]) -> Re
     """
     descriptors, _ = _abi.REGIONS["descriptors"]
     block = _read_block(ask, 0, descriptors, max_payload)
-    head = Block.of_bytes(block)
+    head = Block(block)
     tensors = min(head["input_count"] + head["output_count"], _abi.MAX_IO_TENSORS)
     block += _read_block(ask, descriptors, tensors * _abi.DESCRIPTOR_BYTES, max_payload)
     if head["output_count"] == 0:

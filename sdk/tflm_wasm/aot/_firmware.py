@@ -160,7 +160,7 @@ class _Build:
 
     def _guest(self, module: Module) -> tuple[bytes, _Guest]:
         """Return the wasm to compile, and its layout."""
-        own = Block.of_bytes(module.parsed.initial_bytes(0, _abi.BLOCK_BYTES))
+        own = Block(module.parsed.initial_bytes(0, _abi.BLOCK_BYTES))
         if module.model is None:
             return module.wasm, _Guest(own, _memory_needed(own))
         arena = self.options.arena_bytes or own["scratch_size"]
@@ -180,7 +180,7 @@ class _Build:
 
     def _engine_guest(self, ops: list[str], arena: int) -> tuple[bytes, _Guest]:
         wasm = _engine.build(ops, self.cache)
-        block = Block.of_bytes(parse(wasm).initial_bytes(0, _abi.BLOCK_BYTES))
+        block = Block(parse(wasm).initial_bytes(0, _abi.BLOCK_BYTES))
         heap = align(block["heap_base"], _abi.ALIGNMENT_BYTES)
         return wasm, _Guest(block, heap + arena, arena)
 
