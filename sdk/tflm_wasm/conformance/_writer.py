@@ -218,7 +218,9 @@ class Writer:
             return None
         b = self.b
         scales = np.atleast_1d(np.asarray(tensor.scale, np.float32))
-        zero_points = np.broadcast_to(np.asarray(tensor.zero_point, np.int64), scales.shape)
+        zero_points = np.asarray(tensor.zero_point, np.int64)
+        if zero_points.ndim == 0:  # several of another number than scales are written as they are
+            zero_points = np.broadcast_to(zero_points, scales.shape)
         scale = b.CreateNumpyVector(scales)
         zero_point = b.CreateNumpyVector(np.ascontiguousarray(zero_points))
         tflite.QuantizationParametersStart(b)
