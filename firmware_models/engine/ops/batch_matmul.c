@@ -23,6 +23,8 @@ static tw_status prepare_shape(tw_engine *e, const tw_node *node, bool adj_x, bo
   const tw_tensor *out = tw_output(e, node, 0);
   TW_VERIFY(e, x->rank >= 2 && x->rank <= MAX_RANK && y->rank >= 2 && y->rank <= MAX_RANK,
             TW_E_SHAPE, "inputs of rank %u and %u", x->rank, y->rank);
+  TW_VERIFY(e, out->rank >= x->rank && out->rank >= y->rank, TW_E_SHAPE, "an output of rank %u",
+            out->rank);
   int32_t x_inner = tw_dim(x, -1), y_inner = tw_dim(y, -1);
   m->rows = adj_x ? x_inner : tw_dim(x, -2);
   m->depth = adj_x ? tw_dim(x, -2) : x_inner;

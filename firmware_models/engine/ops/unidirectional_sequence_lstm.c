@@ -234,7 +234,7 @@ TW_SMALL static float unit_f32(const tw_engine *e, const tw_node *node, operands
   }
   float c = tw_clamp_f32(gates[F] * *cell, FINITE) + tw_clamp_f32(gates[I] * gates[G], FINITE);
   if (clip > 0.0f) {
-    c = c < clip ? c : clip;
+    c = c > clip ? clip : c; /* a NaN stays one */
     c = c < -clip ? -clip : c;
   }
   *cell = c;
