@@ -80,7 +80,7 @@ static tw_status load_tensor(tw_engine *e, tw_fb_table table, tw_fb_vector buffe
   TW_TRY(ints(e, shape, TW_MAX_RANK, &t->dims));
   t->data = NULL;
   t->rank = (uint8_t)shape.count;
-  t->type = tw_fb_u8(fb, table, TENSOR_TYPE, TW_FLOAT32);
+  t->type = tw_fb_u8(fb, table, TENSOR_TYPE, 0); /* FLOAT32 */
   t->flags = tw_fb_u8(fb, table, TENSOR_IS_VARIABLE, 0) ? TW_TENSOR_VARIABLE : 0;
   uint64_t elements = 1;
   for (uint32_t i = 0; i < t->rank; i++) {

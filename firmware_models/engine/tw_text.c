@@ -4,6 +4,17 @@
 #include "tw_internal.h"
 #include "tw_op_names.h"
 
+#ifdef TW_WITHOUT_TEXTS
+
+tw_status tw_fail_silently(tw_engine *e, tw_status status) {
+  e->error_subgraph = e->node >= 0 ? e->subgraph : -1;
+  e->error_node = e->node;
+  e->error_text[0] = 0;
+  return status;
+}
+
+#else
+
 typedef struct {
   char *text;
   uint32_t room; /* bytes left, the final NUL included */
@@ -85,6 +96,8 @@ tw_status tw_fail_model(tw_engine *e, tw_status status, const char *format, ...)
   va_end(arguments);
   return status;
 }
+
+#endif
 
 const char *tw_type_name(uint8_t type) {
   static const char names[][12] = {"FLOAT32", "FLOAT16", "INT32", "UINT8", "INT64", "STRING",

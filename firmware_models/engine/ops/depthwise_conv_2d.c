@@ -171,7 +171,7 @@ static int eval(tw_engine *e, tw_node *node) {
       }
       break;
     case TW_INT16: tw_window_slide(e, node, window, pixel_i16); break;
-    default: tw_window_slide(e, node, window, pixel_f32); break;
+    case TW_FLOAT32: tw_window_slide(e, node, window, pixel_f32); break;
   }
   return TW_OK;
 }

@@ -254,7 +254,7 @@ TW_SMALL static void step(const tw_engine *e, const tw_node *node, operands o, u
         ((int16_t *)out)[u] =
             (int16_t)saturate_i16(unit_quantized(e, node, o, u, true, (int16_t *)cell + u));
         break;
-      default: ((float *)out)[u] = unit_f32(e, node, o, u, (float *)cell + u); break;
+      case TW_FLOAT32: ((float *)out)[u] = unit_f32(e, node, o, u, (float *)cell + u); break;
     }
   }
 }
