@@ -11,6 +11,11 @@ void *memcpy(void *restrict to, const void *restrict from, size_t bytes);
 void *memmove(void *to, const void *from, size_t bytes);
 void *memset(void *to, int value, size_t bytes);
 int memcmp(const void *a, const void *b, size_t bytes);
+
+/* A freestanding compiler takes the names for anybody's; so it knows them, and inlines. */
+#define memcpy(to, from, bytes) __builtin_memcpy(to, from, bytes)
+#define memmove(to, from, bytes) __builtin_memmove(to, from, bytes)
+#define memset(to, value, bytes) __builtin_memset(to, value, bytes)
 #else
 #include <string.h>
 #endif

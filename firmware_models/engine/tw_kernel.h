@@ -14,6 +14,7 @@
 #include "tw_engine.h"
 #include "tw_options.h"
 #include "tw_schema.h"
+#include "tw_selection.h"
 
 /* All kernels of the registry, so that each definition has its declaration. */
 #define TW_OP(name) extern const tw_op tw_op_##name;
@@ -41,9 +42,8 @@ struct tw_op {
 tw_status tw_fail(tw_engine *e, tw_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-#ifdef TW_WITHOUT_TEXTS /* status and node are recorded all the same */
-tw_status tw_fail_silently(tw_engine *e, tw_status status);
-#define tw_fail(e, status, ...) (0 ? tw_fail(e, status, __VA_ARGS__) : tw_fail_silently(e, status))
+#if !TW_HAS_TEXTS /* the status says it all, and e->node */
+#define tw_fail(e, status, ...) (0 ? tw_fail(e, status, __VA_ARGS__) : (status))
 #endif
 
 /* Verify something the model says; on failure return from the kernel with the error. */

@@ -81,10 +81,14 @@ static tw_status load_tensor(tw_engine *e, tw_fb_table table, tw_fb_vector buffe
   t->data = NULL;
   t->rank = (uint8_t)shape.count;
   t->type = tw_fb_u8(fb, table, TENSOR_TYPE, 0); /* FLOAT32 */
-  t->flags = tw_fb_u8(fb, table, TENSOR_IS_VARIABLE, 0) ? TW_TENSOR_VARIABLE : 0;
+  bool variable = tw_fb_u8(fb, table, TENSOR_IS_VARIABLE, 0) != 0;
+  if (variable && !TW_HAS_VARIABLES) {
+    return tw_fail_model(e, TW_E_PARAM, "tensor %u is variable; this build has no such", index);
+  }
+  t->flags = variable ? TW_TENSOR_VARIABLE : 0;
   uint64_t elements = 1;
   for (uint32_t i = 0; i < t->rank; i++) {
-    if (t->dims[i] == -1 && (t->flags & TW_TENSOR_UNSIZED) == 0) {
+    if (TW_HAS_RESHAPE && t->dims[i] == -1 && (t->flags & TW_TENSOR_UNSIZED) == 0) {
       t->flags |= TW_TENSOR_UNSIZED;
       continue;
     }
@@ -119,7 +123,7 @@ static tw_status load_tensor(tw_engine *e, tw_fb_table table, tw_fb_vector buffe
 
 static bool is_called(const tw_op *op, int32_t code, const uint8_t *name, uint32_t name_bytes) {
   if (op->code != code) return false;
-  if (code != TW_OP_CUSTOM) return true;
+  if (!TW_HAS_CUSTOM || code != TW_OP_CUSTOM) return true;
   for (uint32_t i = 0; i < name_bytes; i++) {
     if (op->custom[i] == 0 || op->custom[i] != (char)name[i]) return false;
   }
@@ -213,7 +217,7 @@ static tw_status load_node(tw_engine *e, tw_subgraph *g, tw_fb_vector opcodes, t
   node->output_count = (uint16_t)outputs.count;
   TW_TRY(check_indices(e, node->inputs, inputs.count, g, true));
   TW_TRY(check_indices(e, node->outputs, outputs.count, g, false));
-  if (node->op->code == OP_RESHAPE) TW_TRY(size_reshaped(e, g, node));
+  if (TW_HAS_RESHAPE && node->op->code == OP_RESHAPE) TW_TRY(size_reshaped(e, g, node));
   for (uint32_t i = 0; i < outputs.count; i++) {
     const tw_tensor *t = &g->tensors[node->outputs[i]];
     TW_VERIFY(e, !tw_is_const(t), TW_E_MODEL, "output %u is a constant", (unsigned)i);

@@ -72,8 +72,8 @@ static void outlive(record *r) {
 }
 
 static tw_status collect(tw_engine *e, plan *p) {
-  uint32_t offline;
-  TW_TRY(find_offline_plan(e, &offline));
+  uint32_t offline = 0;
+  if (TW_HAS_OFFLINE_PLAN) TW_TRY(find_offline_plan(e, &offline));
   for (uint32_t g = 0; g < e->subgraph_count; g++) {
     for (uint32_t i = 0; i < e->subgraphs[g].tensor_count; i++) {
       tw_tensor *t = &e->subgraphs[g].tensors[i];
@@ -161,7 +161,7 @@ static tw_status mark_lifetimes(tw_engine *e, plan *p) {
           return tw_fail_model(e, TW_E_MODEL, "nothing writes output %u", (unsigned)i);
         }
         use(r, now);
-        if (depth == 0 && e->may_stop && r != NULL) outlive(r);
+        if (TW_HAS_STOPS && depth == 0 && e->may_stop && r != NULL) outlive(r);
       }
       if (depth == 0) return TW_OK;
       depth--;
@@ -179,8 +179,8 @@ static tw_status mark_lifetimes(tw_engine *e, plan *p) {
       }
     }
     int32_t callees[2];
-    uint32_t callee_count;
-    TW_TRY(tw_callees(e, node, callees, &callee_count));
+    uint32_t callee_count = 0;
+    if (TW_HAS_CALLS) TW_TRY(tw_callees(e, node, callees, &callee_count));
     if (f->call < callee_count) {
       TW_VERIFY(e, depth < TW_MAX_DEPTH, TW_E_LIMIT, "subgraphs nested more than %d deep",
                 TW_MAX_DEPTH);

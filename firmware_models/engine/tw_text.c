@@ -4,16 +4,7 @@
 #include "tw_internal.h"
 #include "tw_op_names.h"
 
-#ifdef TW_WITHOUT_TEXTS
-
-tw_status tw_fail_silently(tw_engine *e, tw_status status) {
-  e->error_subgraph = e->node >= 0 ? e->subgraph : -1;
-  e->error_node = e->node;
-  e->error_text[0] = 0;
-  return status;
-}
-
-#else
+#if TW_HAS_TEXTS
 
 typedef struct {
   char *text;
