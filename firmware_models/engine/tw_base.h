@@ -16,12 +16,16 @@ int memcmp(const void *a, const void *b, size_t bytes);
 #define memcpy(to, from, bytes) __builtin_memcpy(to, from, bytes)
 #define memmove(to, from, bytes) __builtin_memmove(to, from, bytes)
 #define memset(to, value, bytes) __builtin_memset(to, value, bytes)
+#define memcmp(a, b, bytes) __builtin_memcmp(a, b, bytes)
 #else
 #include <string.h>
 #endif
 
 /* For functions that are called from several places or once per many loops, to keep code small. */
 #define TW_NOINLINE __attribute__((noinline))
+
+/* For functions that only read: calls whose result nobody needs go. */
+#define TW_PURE __attribute__((pure))
 
 /* For loops that matter little: neither unrolled nor split by cases. */
 #ifdef __clang__

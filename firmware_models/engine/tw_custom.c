@@ -3,8 +3,9 @@
 tw_status tw_flex_options(tw_engine *e, const tw_node *node, tw_flex *options) {
   tw_fb_vector bytes;
   TW_TRY(tw_custom_options(e, node, &bytes));
-  TW_VERIFY(e, bytes.count > 0, TW_E_PARAM, "no options");
-  TW_VERIFY(e, tw_flex_root(e->fb.data + bytes.pos, bytes.count, options), TW_E_MODEL,
+  uint32_t count = tw_fb_count(&e->fb, bytes);
+  TW_VERIFY(e, count > 0, TW_E_PARAM, "no options");
+  TW_VERIFY(e, tw_flex_root(tw_fb_elements(&e->fb, bytes), count, options), TW_E_MODEL,
             "malformed options: no FlexBuffer of a map or vector");
   return TW_OK;
 }

@@ -63,23 +63,14 @@ tw_quant tw_quant_of(tw_engine *e, int32_t tensor_index) {
   tw_fb_table table = tw_fb_sub(fb, tensor_table(e, tensor_index), TENSOR_QUANTIZATION);
   tw_fb_vector scales = tw_fb_vec(fb, table, QUANT_SCALE, 4);
   tw_fb_vector zero_points = tw_fb_vec(fb, table, QUANT_ZERO_POINT, 8);
-  if (scales.count == 0 || zero_points.count == 0) return q;
-  q.scales = fb->data + scales.pos;
-  q.zero_points = fb->data + zero_points.pos;
-  q.count = scales.count;
-  q.zero_point_count = zero_points.count;
+  uint32_t count = tw_fb_count(fb, scales), zero_point_count = tw_fb_count(fb, zero_points);
+  if (count == 0 || zero_point_count == 0) return q;
+  q.scales = tw_fb_elements(fb, scales);
+  q.zero_points = tw_fb_elements(fb, zero_points);
+  q.count = count;
+  q.zero_point_count = zero_point_count;
   q.axis = tw_fb_i32(fb, table, QUANT_AXIS, 0);
   return q;
-}
-
-float tw_quant_scale(tw_quant q, uint32_t i) {
-  return i < q.count ? tw_load_f32(q.scales + 4 * (size_t)i) : 0.0f;
-}
-
-int32_t tw_quant_zero_point(tw_quant q, uint32_t i) {
-  if (q.count == 0) return 0;
-  if (q.zero_point_count != q.count) i = 0;
-  return i < q.zero_point_count ? (int32_t)tw_load_i64(q.zero_points + 8 * (size_t)i) : 0;
 }
 
 tw_status tw_options(tw_engine *e, const tw_node *node, uint8_t expected, tw_fb_table *options) {

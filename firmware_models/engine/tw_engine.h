@@ -68,7 +68,7 @@ typedef struct {
 typedef struct {
   void *data;
   uint32_t bytes;
-  uint32_t name, container; /* positions of their characters in the model; 0 = none */
+  uint32_t name, container; /* positions of the strings in the model; 0 = none */
   uint8_t fill;             /* value of each byte after reset */
 } tw_variable;
 

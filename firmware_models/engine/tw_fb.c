@@ -8,7 +8,7 @@ static bool inside(tw_fb *fb, uint32_t pos, uint64_t bytes) {
 }
 
 static const tw_fb_table no_table = {0};
-static const tw_fb_vector no_vector = {0, 0};
+static const tw_fb_vector no_vector = {0};
 
 /* A table's vtable: its own bytes, the table's bytes, then where each field is. */
 static uint32_t vtable_of(const tw_fb *fb, uint32_t pos) {
@@ -97,15 +97,19 @@ tw_fb_vector tw_fb_vec(tw_fb *fb, tw_fb_table t, uint32_t id, uint32_t element_b
   if (pos == 0) return no_vector;
   pos = follow(fb, pos);
   if (pos == 0 || !inside(fb, pos, 4)) return no_vector;
-  tw_fb_vector v = {pos + 4, tw_load_u32(fb->data + pos)};
-  return inside(fb, v.pos, (uint64_t)v.count * element_bytes) ? v : no_vector;
+  uint64_t bytes = (uint64_t)tw_load_u32(fb->data + pos) * element_bytes;
+  return inside(fb, pos + 4, bytes) ? (tw_fb_vector){pos} : no_vector;
+}
+
+uint32_t tw_fb_count(const tw_fb *fb, tw_fb_vector v) {
+  return v.pos != 0 ? tw_load_u32(fb->data + v.pos) : 0;
 }
 
 tw_fb_table tw_fb_at(tw_fb *fb, tw_fb_vector v, uint32_t i) {
-  if (i >= v.count) {
+  if (i >= tw_fb_count(fb, v)) {
     fb->bad = true;
     return no_table;
   }
-  uint32_t pos = follow(fb, v.pos + 4 * i);
+  uint32_t pos = follow(fb, v.pos + 4 + 4 * i);
   return pos ? table_at(fb, pos) : no_table;
 }

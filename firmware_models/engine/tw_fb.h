@@ -20,10 +20,9 @@ typedef struct {
   uint32_t pos;
 } tw_fb_table;
 
-/* A vector's elements start at `pos`; an absent vector has count 0 and pos 0. */
+/* A vector, which lies inside the buffer; `pos` 0 means absent. */
 typedef struct {
-  uint32_t pos;
-  uint32_t count;
+  uint32_t pos; /* of its count; its elements are behind that */
 } tw_fb_vector;
 
 #define TW_LOAD(name, type)                    \
@@ -51,6 +50,12 @@ float tw_fb_f32(tw_fb *fb, tw_fb_table t, uint32_t id, float otherwise);
 /* Field `id` as a table, a vector of `element_bytes` elements, or a string's bytes. */
 tw_fb_table tw_fb_sub(tw_fb *fb, tw_fb_table t, uint32_t id);
 tw_fb_vector tw_fb_vec(tw_fb *fb, tw_fb_table t, uint32_t id, uint32_t element_bytes);
+
+/* A vector's number of elements, 0 when it is absent, and where they start. */
+uint32_t tw_fb_count(const tw_fb *fb, tw_fb_vector v);
+static inline const uint8_t *tw_fb_elements(const tw_fb *fb, tw_fb_vector v) {
+  return fb->data + v.pos + 4;
+}
 
 /* Whether field `id` is present. */
 bool tw_fb_has(tw_fb *fb, tw_fb_table t, uint32_t id);

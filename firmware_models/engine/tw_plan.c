@@ -31,22 +31,22 @@ static tw_status find_offline_plan(tw_engine *e, uint32_t *position) {
   uint32_t tensor_count = 0;
   for (uint32_t g = 0; g < e->subgraph_count; g++) tensor_count += e->subgraphs[g].tensor_count;
   *position = 0;
-  for (uint32_t i = 0; i < metadata.count && !fb->bad; i++) {
+  for (uint32_t i = 0; i < tw_fb_count(fb, metadata) && !fb->bad; i++) {
     tw_fb_table entry = tw_fb_at(fb, metadata, i);
     tw_fb_vector entry_name = tw_fb_vec(fb, entry, METADATA_NAME, 1);
-    if (entry_name.count != sizeof name - 1 ||
-        memcmp(fb->data + entry_name.pos, name, sizeof name - 1) != 0) {
+    if (tw_fb_count(fb, entry_name) != sizeof name - 1 ||
+        memcmp(tw_fb_elements(fb, entry_name), name, sizeof name - 1) != 0) {
       continue;
     }
     uint32_t buffer = (uint32_t)tw_fb_i32(fb, entry, METADATA_BUFFER, 0);
     tw_fb_vector data = tw_fb_vec(fb, tw_fb_at(fb, buffers, buffer), BUFFER_DATA, 1);
-    uint32_t entries = data.count < 12 ? 0 : tw_load_u32(fb->data + data.pos + 8);
-    if (fb->bad || data.count < 12 || entries != tensor_count ||
-        data.count < 12 + 4 * (uint64_t)entries) {
+    uint32_t bytes = tw_fb_count(fb, data);
+    uint32_t entries = bytes < 12 ? 0 : tw_load_u32(tw_fb_elements(fb, data) + 8);
+    if (fb->bad || bytes < 12 || entries != tensor_count || bytes < 12 + 4 * (uint64_t)entries) {
       return tw_fail_model(e, TW_E_MODEL, "the offline memory plan has %u entries for %u tensors",
                            entries, tensor_count);
     }
-    *position = data.pos + 12;
+    *position = data.pos + 4 + 12;
   }
   if (fb->bad) return tw_fail_model(e, TW_E_MODEL, "malformed flatbuffer: metadata");
   return TW_OK;
