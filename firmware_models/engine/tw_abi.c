@@ -66,7 +66,7 @@ static int32_t finish(tw_status status) {
   return status;
 }
 
-static int32_t fail(tw_status status, const char *text) {
+TW_NOINLINE static int32_t fail(tw_status status, const char *text) {
   engine.node = -1;
   return finish(tw_fail_model(&engine, status, "%s", text));
 }

@@ -297,7 +297,7 @@ static tw_status check_interface(tw_engine *e) {
 tw_status tw_load(tw_engine *e) {
   tw_fb *fb = &e->fb;
   if (fb->bytes < 16) return tw_fail_model(e, TW_E_MODEL, "%u bytes are no model", fb->bytes);
-  if (memcmp(fb->data + 4, "TFL3", 4) != 0) {
+  if (tw_load_u32(fb->data + 4) != TW_SCHEMA_IDENTIFIER) {
     return tw_fail_model(e, TW_E_VERSION, "no TensorFlow Lite model: the identifier is not TFL3");
   }
   tw_fb_table model = tw_fb_root(fb);

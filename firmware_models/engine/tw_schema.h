@@ -4,7 +4,7 @@
 
 #include "tw_selection.h"
 
-enum { TW_SCHEMA_VERSION = 3 };
+enum { TW_SCHEMA_VERSION = 3, TW_SCHEMA_IDENTIFIER = 0x334C4654 /* TFL3 */ };
 
 /* Of a type that the build lacks, a number that no tensor has. */
 typedef enum {

@@ -1,22 +1,43 @@
-"""The engine for a board: only the model's ops, no SIMD, and as little RAM as it can do with."""
+"""Engines with only what a model needs, without SIMD: for a board, and for a minimal module."""
 
 from __future__ import annotations
 
 import importlib.util
-import re
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from tflm_wasm._inspect_ops import builtin_names, read_ops
+from tflm_wasm._inspect_ops import builtin_names
+from tflm_wasm._selection import PARTS, Selection, select
 from tflm_wasm.aot import _sources
 from tflm_wasm.aot._cache import Cache
-from tflm_wasm.aot._errors import AotError
+from tflm_wasm.aot._errors import AotError, ToolFailedError
+from tflm_wasm.aot._tools import zig_version
+
+
+@dataclass(frozen=True)
+class Purpose:
+    """What an engine is compiled for: options of the compiler, and the size of its stack."""
+
+    options: tuple[str, ...]
+    stack_bytes: int
+
 
 # The board's compiler unrolls and computes addresses itself, and better, when nobody did before.
-_COMPILE: Final = ("-fno-unroll-loops", "-mllvm", "-disable-lsr", "-DTW_HAS_MANY=0")
-STACK_BYTES: Final = 2048
+BOARD: Final = Purpose(
+    ("-fno-unroll-loops", "-mllvm", "-disable-lsr", "-DTW_HAS_MANY=0"), stack_bytes=2048
+)
+# The smallest that the compiler makes. The whole engine has been asked about the model before, and
+# its sentences are better than none.
+MODULE: Final = Purpose(
+    (
+        *("-Xclang", "-Oz", "-mllvm", "-disable-lsr", "-mllvm", "-inline-threshold=0"),
+        *("-DTW_HAS_MANY=0", "-DTW_HAS_TEXTS=0"),
+    ),
+    stack_bytes=4096,
+)
 
 
 def _build_script() -> Any:
@@ -36,17 +57,17 @@ def all_ops() -> list[str]:
     return sorted(path.stem for path in (_sources.engine() / "ops").glob("*.c"))
 
 
-def ops_of(model: bytes) -> list[str]:
-    """Return the names of the model's ops that the engine has, as in the engine's ops/ folder."""
-    return sorted(set(all_ops()) & {_file_stem(op.name) for op in read_ops(model)})
+def everything() -> Selection:
+    """Return all that the engine has."""
+    return Selection(tuple(all_ops()), 0x3FFFF, PARTS)
 
 
-def _file_stem(name: str) -> str:
-    """Return an op's name as its file in ops/ has it: CONV_2D, SignalFftAutoScale in snake case."""
-    return re.sub("(?<=[a-z])(?=[A-Z])", "_", name).lower()
+def selection_of(model: bytes) -> Selection:
+    """Return what a model needs of the engine."""
+    return select(model, all_ops())
 
 
-def _op_names(ops: list[str]) -> str:
+def _op_names(ops: tuple[str, ...]) -> str:
     """Return the C of a table of names with these ops only: all names take 3 KB of RAM."""
     cases = "".join(
         f'    case {code}: return "{name}";\n'
@@ -60,18 +81,37 @@ def _op_names(ops: list[str]) -> str:
     )
 
 
-def build(ops: list[str], cache: Cache) -> bytes:
-    """Compile the engine with these ops to WebAssembly."""
+def build(selection: Selection, purpose: Purpose, cache: Cache) -> bytes:
+    """Compile the engine to WebAssembly; the same selection and compiler give the same bytes.
+
+    Raises:
+        ToolMissingError, ToolFailedError: The compiler is not installed, or it failed.
+    """
+    options = (*purpose.options, *selection.options)
+    op_names = _op_names(selection.ops)
 
     def make() -> bytes:
         with tempfile.TemporaryDirectory() as folder:
             names = Path(folder) / "tw_op_names.c"
-            names.write_text(_op_names(ops))
+            names.write_text(op_names)
             output = Path(folder) / "engine.wasm"
-            _build_script().build_engine(
-                output, ops, options=_COMPILE, stack_bytes=STACK_BYTES, op_names=names, simd=False
-            )
+            try:
+                _build_script().build_engine(
+                    output,
+                    list(selection.ops),
+                    options=options,
+                    stack_bytes=purpose.stack_bytes,
+                    op_names=names,
+                    simd=False,
+                )
+            except RuntimeError as error:
+                raise ToolFailedError(
+                    f"The engine was not compiled: {error}", tool="ziglang", output=str(error)
+                ) from error
             return output.read_bytes()
 
-    sources = _sources.digest(_sources.engine(), _sources.root() / "abi")
-    return cache.get("engine", (sources, *_COMPILE, str(STACK_BYTES), _op_names(ops)), make)
+    made_of = (
+        *(_sources.digest(_sources.engine(), _sources.root() / "abi"), zig_version()),
+        *(*options, str(purpose.stack_bytes), *selection.ops),
+    )
+    return cache.get("engine", made_of, make)

@@ -13,6 +13,7 @@ from typing import Final
 from tflm_wasm import _abi
 from tflm_wasm._block import Block, place_arena
 from tflm_wasm._module import Module
+from tflm_wasm._selection import Selection
 from tflm_wasm._wasm import parse
 from tflm_wasm.aot import _engine, _sources, _wasm2c
 from tflm_wasm.aot._board import Board, check_sandbox, load_board
@@ -119,7 +120,7 @@ def compile(  # noqa: A001 - aot.compile
 ) -> Firmware:
     """Compile a module and the firmware around it for a board.
 
-    A module with a TensorFlow Lite model gets an engine with only the model's ops, and its model
+    A module with a TensorFlow Lite model gets an engine with only what the model needs, and its model
     stays in flash. Any other module is compiled as it is. Without a module (None) the engine has
     every op, and all RAM that is left is for the arenas of models that are uploaded.
 
@@ -164,11 +165,11 @@ class _Build:
         if module.model is None:
             return module.wasm, _Guest(own, _memory_needed(own))
         arena = self.options.arena_bytes or own["scratch_size"]
-        return self._engine_guest(_engine.ops_of(module.model), arena)
+        return self._engine_guest(_engine.selection_of(module.model), arena)
 
     def _guest_of_any_model(self) -> tuple[bytes, _Guest]:
         """Return the same for models that are uploaded: every op, all RAM that is left."""
-        wasm, guest = self._engine_guest(_engine.all_ops(), self.options.arena_bytes or 0)
+        wasm, guest = self._engine_guest(_engine.everything(), self.options.arena_bytes or 0)
         if self.options.arena_bytes is not None:
             return wasm, guest
         board = self.board
@@ -178,8 +179,8 @@ class _Build:
         memory = max(guest.memory_bytes, left * 7 // 8 // 16 * 16)
         return wasm, _Guest(guest.block, memory, memory - guest.memory_bytes)
 
-    def _engine_guest(self, ops: list[str], arena: int) -> tuple[bytes, _Guest]:
-        wasm = _engine.build(ops, self.cache)
+    def _engine_guest(self, selection: Selection, arena: int) -> tuple[bytes, _Guest]:
+        wasm = _engine.build(selection, _engine.BOARD, self.cache)
         block = Block(parse(wasm).initial_bytes(0, _abi.BLOCK_BYTES))
         heap = align(block["heap_base"], _abi.ALIGNMENT_BYTES)
         return wasm, _Guest(block, heap + arena, arena)
@@ -282,7 +283,7 @@ class _Build:
     def _native_guest(self) -> list[Source]:
         """Return the engine without WebAssembly: what the sandbox's cost is held against."""
         engine = _sources.engine()
-        ops = _engine.ops_of(self.model or b"")
+        ops = _engine.selection_of(self.model or b"").ops
         registry = "".join(f"TW_OP({name})\n" for name in ops)
         (self.folder / "ops.def").write_text(registry)
         files = [path for path in engine.glob("*.c") if path.stem != "tw_abi"]
