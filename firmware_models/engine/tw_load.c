@@ -133,6 +133,24 @@ static bool is_called(const tw_op *op, int32_t code, const uint8_t *name, uint32
   return op->custom[name_bytes] == 0;
 }
 
+/* An operator that is not there, by its name. */
+static tw_status unknown(tw_engine *e, int32_t code, const uint8_t *characters, uint32_t length) {
+  if (!TW_HAS_TEXTS) return TW_E_OP;
+  char custom[40] = "";
+  if (code == TW_OP_CUSTOM) {
+    uint32_t shown = length < sizeof custom - 1 ? length : (uint32_t)sizeof custom - 1;
+    memcpy(custom, characters, shown);
+    custom[shown] = 0;
+    for (char *c = custom; *c != 0; c++) {
+      if (*c < ' ' || *c > '~') *c = '?';
+    }
+  }
+  bool npu = length == 7 && memcmp(custom, "ethos-u", 7) == 0;
+  return tw_fail_model(e, TW_E_OP, "op %d: %s%s%s is not supported%s", (int)e->node,
+                       tw_op_name((uint32_t)code), code == TW_OP_CUSTOM ? " " : "", custom,
+                       npu ? ": it needs the Ethos-U NPU; use the model as it was before Vela" : "");
+}
+
 static tw_status find_op(tw_engine *e, tw_fb_vector opcodes, tw_fb_table table, const tw_op **op) {
   uint32_t index = (uint32_t)tw_fb_i32(&e->fb, table, OPERATOR_OPCODE_INDEX, 0);
   tw_fb_table opcode = tw_fb_at(&e->fb, opcodes, index);
@@ -150,19 +168,7 @@ static tw_status find_op(tw_engine *e, tw_fb_vector opcodes, tw_fb_table table, 
                            (int)e->node, tw_op_name((uint32_t)code));
     }
   }
-  char custom[40] = "";
-  if (code == TW_OP_CUSTOM) {
-    uint32_t shown = length < sizeof custom - 1 ? length : (uint32_t)sizeof custom - 1;
-    memcpy(custom, characters, shown);
-    custom[shown] = 0;
-    for (char *c = custom; *c != 0; c++) {
-      if (*c < ' ' || *c > '~') *c = '?';
-    }
-  }
-  bool npu = length == 7 && memcmp(custom, "ethos-u", 7) == 0;
-  return tw_fail_model(e, TW_E_OP, "op %d: %s%s%s is not supported%s", (int)e->node,
-                       tw_op_name((uint32_t)code), code == TW_OP_CUSTOM ? " " : "", custom,
-                       npu ? ": it needs the Ethos-U NPU; use the model as it was before Vela" : "");
+  return unknown(e, code, characters, length);
 }
 
 /* Tensor indices of a node or subgraph: below `count`, or -1 where `optional`. */

@@ -235,7 +235,7 @@ static void place(plan *p, uint16_t *head, uint32_t index) {
 /* Place all buffers that are ever alive; returns the bytes of arena that they span. */
 static uint32_t place_all(plan *p) {
   uint16_t head = NONE;
-  for (uint32_t i = 0; i < p->count; i++) {
+  for (uint32_t i = 0; TW_HAS_OFFLINE_PLAN && i < p->count; i++) {
     if (p->records[i].first != NEVER && p->records[i].offset != ONLINE) insert(p, &head, i);
   }
   for (;;) { /* the largest buffer left; the later one of equals */
