@@ -116,7 +116,7 @@ tw_status tw_fft_prepare(tw_engine *e, tw_node *node, bool inverse) {
   TW_TRY(tw_int_options(e, node, values, 2));
   TW_VERIFY(e, type == TW_INT16 || type == TW_INT32 || type == TW_FLOAT32, TW_E_TYPE,
             "option T is %d", (int)type);
-  const tw_slot slots[] = {{(uint8_t)type, TW_ANY_RANK}, {(uint8_t)type, TW_ANY_RANK}};
+  const tw_slot slots[] = {{(uint16_t)type, TW_ANY_RANK}, {(uint16_t)type, TW_ANY_RANK}};
   TW_TRY(tw_expect_slots(e, node, slots, 1, 1));
   const tw_tensor *input = tw_input(e, node, 0), *output = tw_output(e, node, 0);
   int32_t length = values[1];

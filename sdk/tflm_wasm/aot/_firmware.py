@@ -283,13 +283,14 @@ class _Build:
     def _native_guest(self) -> list[Source]:
         """Return the engine without WebAssembly: what the sandbox's cost is held against."""
         engine = _sources.engine()
-        ops = _engine.selection_of(self.model or b"").ops
-        registry = "".join(f"TW_OP({name})\n" for name in ops)
+        selection = _engine.selection_of(self.model or b"")
+        registry = "".join(f"TW_OP({name})\n" for name in selection.ops)
         (self.folder / "ops.def").write_text(registry)
         files = [path for path in engine.glob("*.c") if path.stem != "tw_abi"]
-        files += [engine / "ops" / f"{name}.c" for name in ops]
+        files += [engine / "ops" / f"{name}.c" for name in selection.ops]
         files.append(_sources.device() / "selftest" / "native.c")
-        options = (*self.tools.guest, *_SHARED, *_GUEST, *self.options.guest_options)
+        options = (*self.tools.guest, *_SHARED, *_GUEST, *selection.options)
+        options = (*options, *self.options.guest_options)
         headers, made_of = (*self._headers(), engine), registry + _sources.digest(engine)
         return [Source("guest", path, options, headers, made_of) for path in files]
 
