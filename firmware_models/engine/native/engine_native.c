@@ -56,6 +56,7 @@ static tw_status try_model(const uint8_t *model, uint32_t bytes, uint64_t *state
   tw_engine *e = malloc(sizeof *e);
   if (e == NULL) exit(2);
   tw_status status = tw_engine_init(e, own, bytes, arena, ARENA_BYTES, true);
+  if (status == TW_OK) tw_watch_gap(e);
   int runs = e->stateful ? 3 : 1;
   for (int i = 0; i < runs && status == TW_OK; i++) {
     tw_fill_inputs(e, state);

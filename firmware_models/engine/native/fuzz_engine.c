@@ -17,7 +17,7 @@
 #include "tw_engine.h"
 #include "tw_schema.h"
 
-enum { MOST_ARENA_BYTES = 256 * 1024, MOST_OUTPUT_BYTES = 64 * 1024, RUN_MS = 20, RUNS = 3 };
+enum { MOST_ARENA_BYTES = 64 * 1024, MOST_OUTPUT_BYTES = 64 * 1024, RUN_MS = 20, RUNS = 3 };
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -96,6 +96,7 @@ static void load_and_run(account *a, const uint8_t *model, uint32_t bytes, uint8
   tw_engine *e = &a->engine;
   uint64_t state = bytes;
   a->status = tw_engine_init(e, model, bytes, arena, arena_bytes, true);
+  if (a->status == TW_OK) tw_watch_gap(e);
   for (int i = 0; i < RUNS && a->status == TW_OK; i++) {
     tw_fill_inputs(e, &state);
     a->status = run_once(e, in_steps);

@@ -1,6 +1,9 @@
 #include "mutate.h"
 
+#include <sanitizer/asan_interface.h>
+
 #include "tw_base.h"
+#include "tw_internal.h"
 
 uint64_t tw_random(uint64_t *state) {
   uint64_t z = *state += 0x9E3779B97F4A7C15u;
@@ -87,4 +90,10 @@ void tw_fill_inputs(const tw_engine *e, uint64_t *state) {
       ((uint8_t *)t->data)[k] = byte;
     }
   }
+}
+
+void tw_watch_gap(const tw_engine *e) {
+  uint32_t start = e->arena_used - tw_align_up(e->persistent, TW_ALIGN);
+  uint32_t end = e->arena_bytes - e->tail;
+  if (start < end) ASAN_POISON_MEMORY_REGION(e->arena + start, end - start);
 }

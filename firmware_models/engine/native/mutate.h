@@ -16,4 +16,8 @@ void tw_mutate(uint8_t *data, uint32_t bytes, uint64_t *state);
 /* Random bytes, or for a tensor in four small words, for all inputs of the main subgraph. */
 void tw_fill_inputs(const tw_engine *e, uint64_t *state);
 
+/* After init: have AddressSanitizer watch the part of the arena between its buffers and its tables,
+ * which nothing may touch from then on. */
+void tw_watch_gap(const tw_engine *e);
+
 #endif
