@@ -16,8 +16,9 @@ ENGINE := sdk/tflm_wasm/engine.wasm
 ENGINE_SOURCES := $(shell find abi/tflm_wasm_abi.h firmware_models/engine -type f -not -name '*.pyc')
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 WORKERS ?= 2
+RUNS ?= 1000000
 
-.PHONY: help run test lint format types unit hil hil-full conformance fuzz compiler qemu venv picture ci clean
+.PHONY: help run test lint format types unit hil hil-full conformance fuzz fuzz-engine compiler clang qemu venv picture ci clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -54,6 +55,9 @@ fuzz: $(STAMP) $(ENGINE) compiler qemu ## the long suites: 100,000 mutated model
 	TFLM_WASM_LINK_RUNS=10000 $(BIN)/pytest -n $(WORKERS) tests/link/test_faults.py
 	TFLM_WASM_RESETS=digits_int8 $(BIN)/pytest -n $(WORKERS) tests/emulator/test_resets.py
 
+fuzz-engine: $(STAMP) $(ENGINE) clang ## RUNS=1000000 models, found by their coverage, under sanitizers (half an hour)
+	$(BIN)/python firmware_models/engine/fuzz.py build/fuzz --runs $(RUNS)
+
 format: $(STAMP) ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -62,6 +66,11 @@ compiler: # the sanitised native build of the engine needs a C compiler; without
 	@command -v gcc >/dev/null || command -v clang >/dev/null || \
 		{ $(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q gcc libc6-dev; } || \
 		echo "no C compiler: the sanitiser tests will skip; to run them: apt-get install gcc" >&2
+
+clang: # the coverage-guided fuzzer is a part of clang; without it `make fuzz-engine` fails and says so
+	@command -v clang >/dev/null || \
+		{ $(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q clang; } || \
+		echo "no clang, whose libFuzzer runs the engine: apt-get install clang" >&2
 
 qemu: # emulated boards; without it `make run` says so, and the tests on them skip
 	@command -v qemu-system-arm >/dev/null && command -v qemu-system-riscv32 >/dev/null || \

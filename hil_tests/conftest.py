@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+import tflm_wasm
 from hil_tests import models
+from tflm_wasm import Device
 from tflm_wasm.aot import load_board
 from tflm_wasm.hil import BoardSpec
+
+PAGE_BYTES = 4096
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -52,3 +56,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _ram_kib(spec: BoardSpec) -> int | None:
     name = spec.board or (spec.name if spec.is_emulated else None)
     return None if name is None else load_board(name).ram.bytes // 1024
+
+
+@pytest.fixture
+def with_slots(device: Device) -> Device:
+    """A board that the sine model was uploaded to."""
+    identity = device.identify()
+    if identity.slots == 0 or identity.slot_bytes < PAGE_BYTES:
+        pytest.skip(f"{identity.board} has no slots for models: its flash is not written")
+    try:
+        device.upload(models.content("sine_int8"))
+    except tflm_wasm.UploadError:
+        pytest.skip(f"{identity.board} has flash that its emulator does not write")
+    return device

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import tflm_wasm
+from hil_tests import cases
 from tflm_wasm import Session
 from tflm_wasm._inspect_ops import read_ops
 
@@ -36,6 +37,7 @@ FEWEST = 3  # inputs of a model with many of either
 LARGE_BYTES, LARGE_MACS = 32_768, 200_000
 BOARDS_OF_A_LARGE = 2
 LONG_TESTS = ("test_digits_are_read_as_well_as_on_the_host",)  # are dealt out as a large model is
+UPLOADING_TESTS = {"test_a_generated_model_gives_the_bytes_of_the_host": cases.BOARDS}
 ROOMY_KIB = 128  # RAM of a board that every model here fits on
 
 
@@ -96,12 +98,14 @@ def boards_of(name: str, boards: Mapping[str, int | None]) -> set[str]:
     """Return the boards that a model or a test is for.
 
     A large one is for two boards that it fits on, and every other one is also for one that it may
-    be refused by.
+    be refused by. A test that is for certain boards is for all when none of these is there.
 
     Args:
         name: The model's name, or the test's.
         boards: All boards, with the RAM of each in KiB, None where that is not known.
     """
+    if not inputs_wanted() and name in UPLOADING_TESTS:
+        return set(boards) & set(UPLOADING_TESTS[name]) or set(boards)
     if inputs_wanted() or not is_large(name):
         return set(boards)
     roomy = [one for one, ram_kib in boards.items() if ram_kib is None or ram_kib >= ROOMY_KIB]

@@ -3,39 +3,24 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import pytest
 
 import tflm_wasm
 from hil_tests import models
-from tflm_wasm import ArenaTooSmallError, Device, GuestError, ModelTooLargeError, Session
+from hil_tests.outcomes import Outcome, outcome, same_nan
+from tflm_wasm import ArenaTooSmallError, Device, ModelTooLargeError, Session
 from tflm_wasm._verify_inputs import SEQUENCE_FRAMES, Case, make
 from tflm_wasm.aot import DoesNotFitError
 from tflm_wasm.hil import Board
 
-Outcome: TypeAlias = "list[bytes] | tuple[type, Any]"
 SEED = 2026
 TOO_SMALL = (ArenaTooSmallError, DoesNotFitError, ModelTooLargeError)
 # What everything but model and arena takes at most: a board with this much more has to take it.
 BESIDES_ARENA_KIB = 40
 BESIDES_MODEL_KIB = 192
-
-
-def _same_nan(output: np.ndarray) -> np.ndarray:
-    """WebAssembly leaves open which NaN an operation gives: its sign is the processor's."""
-    if output.dtype.kind != "f":
-        return output
-    return np.where(np.isnan(output), output.dtype.type(np.nan), output)
-
-
-def outcome(target: Session | Device, frame: list[Any]) -> Outcome:
-    """Return the outputs' bytes, or how the guest refused the inputs."""
-    try:
-        return [_same_nan(output).tobytes() for output in target.run(*frame)]
-    except GuestError as error:
-        return type(error), getattr(error, "status", None)
 
 
 @cache
@@ -93,7 +78,7 @@ def ticks_by_op(device: Device, name: str) -> dict[str, int]:
     """Return the ticks of each operator in one run, which gives the host's bytes, too."""
     device.reset()
     profile = device.profile(*zeros(models.on_host(name)))
-    on_board = [_same_nan(tensor.view).tobytes() for tensor in device.outputs]
+    on_board = [same_nan(tensor.view).tobytes() for tensor in device.outputs]
     assert on_board == zeros_on_host(name)
     return {f"{op.index} {op.name}": op.ticks for op in profile.ops}
 

@@ -11,20 +11,6 @@ from tflm_wasm import Device
 from tflm_wasm.hil import Board
 
 ZERO = np.zeros((1, 1), np.int8)
-PAGE_BYTES = 4096
-
-
-@pytest.fixture
-def with_slots(device: Device) -> Device:
-    """A board that the sine model was uploaded to."""
-    identity = device.identify()
-    if identity.slots == 0 or identity.slot_bytes < PAGE_BYTES:
-        pytest.skip(f"{identity.board} has no slots for models: its flash is not written")
-    try:
-        device.upload(models.content("sine_int8"))
-    except tflm_wasm.UploadError:
-        pytest.skip(f"{identity.board} has flash that its emulator does not write")
-    return device
 
 
 def still_runs(device: Device) -> bool:

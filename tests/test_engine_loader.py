@@ -133,6 +133,11 @@ def test_reading_before_anything_wrote_is_refused() -> None:
     assert_refused(model, "model", "op 0 RESHAPE: input 0 is read before anything wrote it")
 
 
+def test_reading_what_only_the_operator_itself_writes_is_refused() -> None:
+    model = graph([copy(1, 1)])
+    assert_refused(model, "model", "op 0 RESHAPE: input 0 is read before anything wrote it")
+
+
 def test_an_operator_that_reads_its_own_output_is_safe() -> None:
     engine = Engine(graph([copy(0, 1), copy(1, 1)]))
     x = np.array([1, -2, 3, 4], np.int8)

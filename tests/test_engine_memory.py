@@ -151,6 +151,14 @@ def test_every_smaller_arena_is_refused_with_the_status_arena() -> None:
         assert size < needed_bytes(model, size) <= enough
 
 
+@pytest.mark.parametrize("size", [1 << 30, (1 << 30) + 6, (1 << 31) - 1])
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_variable_larger_than_any_arena_is_refused(size: int, count: int) -> None:
+    variables = [bytes_tensor(size, variable=True)] * count
+    model = Model([Graph([bytes_tensor(1), *variables], [], [0], [1])]).to_bytes()
+    assert needed_bytes(model, 4096) >= min(count * size, 1 << 31)
+
+
 # ---- offline plans ----
 
 

@@ -1,12 +1,14 @@
 """Damaged models: a status with a sentence or a valid run, never a crash, a hang or a trap.
 
-A bounded slice; `make fuzz` runs 100,000 mutations a model (TFLM_WASM_FUZZ says how many).
+A bounded slice; `make fuzz` runs 100,000 mutations a model (TFLM_WASM_FUZZ says how many), and
+`make fuzz-engine` a million models that are found by their coverage.
 """
 
 from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,12 +17,13 @@ import pytest
 
 from tests.support import front_end
 from tests.support.engine import Engine, EngineError
-from tests.support.files import ZOO, shared_model, wakeword_model
+from tests.support.files import ROOT, ZOO, shared_model, wakeword_model
 from tests.support.native import native_program
 from tests.support.nests import Nest
 from tflm_wasm import _abi
 
 MUTATIONS = int(os.environ.get("TFLM_WASM_FUZZ", "300"))
+GUIDED_RUNS = 4000
 ARENA_BYTES = 256 * 1024
 MODELS: dict[str, Callable[[], bytes]] = {
     "okay_nabu": lambda: wakeword_model("okay_nabu").read_bytes(),
@@ -115,3 +118,15 @@ def test_the_native_engine_gives_the_same_bytes(native_engine: Path, model: Path
     command = [native_engine, "run", model, str(len(frames))]
     result = subprocess.run(command, input=sent, capture_output=True, check=True)
     assert result.stdout == expected
+
+
+@pytest.mark.slow
+def test_a_fuzzer_that_coverage_guides_finds_nothing(tmp_path: Path) -> None:
+    script = ROOT / "firmware_models" / "engine" / "fuzz.py"
+    command = [sys.executable, script, tmp_path, "--runs", str(GUIDED_RUNS), "--seed", "1"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode == 2:
+        pytest.skip(result.stderr.strip())
+    assert result.returncode == 0, result.stderr[-5000:]
+    assert f"stat::number_of_executed_units: {GUIDED_RUNS}" in result.stderr
+    assert not list((tmp_path / "findings").iterdir())

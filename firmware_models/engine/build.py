@@ -5,6 +5,7 @@
     python firmware_models/engine/build.py --plain engine.wasm     without SIMD, as boards have it
     python firmware_models/engine/build.py --native engine_native  for this machine, sanitized
     python firmware_models/engine/build.py --native probe probe    the same, around native/probe.c
+    python firmware_models/engine/build.py --fuzzer fuzz_engine    the same, for libFuzzer
 
 Each ``ops/<name>.c`` is one op; the registry, ``ops.def``, is generated from the list of names.
 The compiler is clang from PyPI ``ziglang``. The same sources and the same ziglang give the same
@@ -171,7 +172,9 @@ def build_engine(
     output.write_bytes(_wasm_rewrite.rewrite(linked, memory=memory, segments=segments))
 
 
-def build_native(output: Path, program: str = "engine_native", compiler: str = "cc") -> None:
+def build_native(
+    output: Path, program: str = "engine_native", compiler: str = "cc", sanitizers: str = ""
+) -> None:
     """Compile the engine for this machine with ASan and UBSan, around native/<program>.c.
 
     Raises:
@@ -183,18 +186,39 @@ def build_native(output: Path, program: str = "engine_native", compiler: str = "
         write_registry(folder, ops)
         # tw_abi.c is wasm only: it is made of the control block at address 0.
         files = [path for path in sources(ops) if path.stem != "tw_abi"]
-        _run(
-            *(compiler, "-std=c11", "-D_DEFAULT_SOURCE", "-O2", "-g", *SEMANTICS, *WARNINGS),
-            *("-fsanitize=address,undefined,float-cast-overflow", "-fno-sanitize-recover=all"),
+        files += [ENGINE / "native" / f"{one}.c" for one in (program, "mutate")]
+        sanitize = f"-fsanitize=address,undefined,float-cast-overflow{sanitizers}"
+        options = (
+            *("-std=c11", "-D_DEFAULT_SOURCE", "-O2", "-g", *SEMANTICS, *WARNINGS),
+            *(sanitize, "-fno-sanitize-recover=all"),
             *(f"-I{folder}", f"-I{ROOT / 'abi'}", f"-I{ENGINE}"),
-            *(str(path) for path in [*files, ENGINE / "native" / f"{program}.c"]),
-            *("-o", str(output), "-lm"),
         )
+
+        def compile_one(source: Path) -> str:
+            made = str(folder / f"{source.stem}.o")
+            _run(compiler, *options, "-c", str(source), "-o", made)
+            return made
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            objects = list(pool.map(compile_one, files))
+        _run(compiler, sanitize, *objects, "-o", str(output), "-lm")
+
+
+def build_fuzzer(output: Path) -> None:
+    """Compile the engine for libFuzzer, which is a part of clang's runtime, around fuzz_engine.c.
+
+    Raises:
+        RuntimeError: The compiler failed; the text is its message.
+    """
+    build_native(output, "fuzz_engine", "clang", ",fuzzer")
 
 
 if __name__ == "__main__":
     if sys.argv[1] == "--native":
         build_native(Path(sys.argv[2]), *sys.argv[3:])
+        sys.exit()
+    if sys.argv[1] == "--fuzzer":
+        build_fuzzer(Path(sys.argv[2]))
         sys.exit()
     arguments = [argument for argument in sys.argv[1:] if argument != "--plain"]
     build_engine(Path(arguments[0]), arguments[1:] or None, simd="--plain" not in sys.argv)

@@ -8,10 +8,15 @@ uint32_t tw_align_up(uint32_t bytes, uint32_t alignment) {
 }
 
 enum { LARGEST = 1 << 30 };
+static const uint32_t MOST = 1u << 31; /* bytes counted: more than any arena */
 
 void *tw_alloc(tw_engine *e, uint32_t bytes) {
   uint32_t alignment = bytes % 8 == 0 ? 8 : 4;
-  if (bytes > LARGEST || e->persistent > LARGEST) return NULL;
+  if (bytes > LARGEST || e->persistent > LARGEST) {
+    e->counting = true;
+    e->persistent = bytes > MOST || e->persistent > MOST - bytes ? MOST : e->persistent + bytes;
+    return NULL;
+  }
   uint32_t persistent = tw_align_up(e->persistent + bytes, alignment);
   uint32_t tail = tw_align_up(e->tail + bytes, alignment);
   if (tail > e->arena_bytes || e->head > e->arena_bytes - tail) {

@@ -122,13 +122,11 @@ static void use(record *r, uint32_t now) {
   if (r != NULL && (r->last == NEVER || r->last < now)) r->last = (uint16_t)now;
 }
 
-static tw_status use_inputs(tw_engine *e, plan *p, const tw_subgraph *g, const tw_node *node,
-                            uint32_t now) {
+static tw_status check_inputs(tw_engine *e, plan *p, const tw_subgraph *g, const tw_node *node) {
   for (uint32_t i = 0; i < node->input_count; i++) {
-    record *r = record_of(p, g, node->inputs[i]);
+    const record *r = record_of(p, g, node->inputs[i]);
     TW_VERIFY(e, r == NULL || r->first != NEVER, TW_E_MODEL,
               "input %u is read before anything wrote it", (unsigned)i);
-    use(r, now);
   }
   return TW_OK;
 }
@@ -174,6 +172,7 @@ static tw_status mark_lifetimes(tw_engine *e, plan *p) {
     if (f->call == 0) {
       now++;
       f->start = (uint16_t)now;
+      TW_TRY(check_inputs(e, p, g, node)); /* an output may be an input, too */
       for (uint32_t i = 0; i < node->output_count; i++) {
         create(record_of(p, g, node->outputs[i]), now);
       }
@@ -189,7 +188,9 @@ static tw_status mark_lifetimes(tw_engine *e, plan *p) {
       entering = true;
       continue;
     }
-    TW_TRY(use_inputs(e, p, g, node, now));
+    for (uint32_t i = 0; i < node->input_count; i++) {
+      use(record_of(p, g, node->inputs[i]), now);
+    }
     for (uint32_t i = 0; i < node->output_count; i++) {
       use(record_of(p, g, node->outputs[i]), now);
     }

@@ -173,3 +173,8 @@ def test_int4_is_packed_with_the_first_in_the_lower_bits() -> None:
     assert len(packed) == -(-values.size // 2)
     for i, value in enumerate(islice(values, 9)):
         assert packed[i // 2] >> 4 * (i % 2) & 15 == value & 15
+
+
+def test_variables_of_one_name_in_two_containers_are_two() -> None:
+    assert find("CALL_ONCE/int32/99~boxed=3,spoil=8,spoil.graph=1").variable_count == 2
+    assert find("CALL_ONCE/int32/99~boxed=3").variable_count == 1

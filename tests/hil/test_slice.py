@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from hil_tests import models
+from hil_tests import cases, models
 from tflm_wasm import aot
+from tflm_wasm.conformance import generators
 
 BOARDS = {
     name: board.ram.bytes // 1024
@@ -54,6 +55,24 @@ def test_everything_is_on_every_board_once_a_number_of_inputs_is_asked_for(
         assert models.boards_of(one, BOARDS) == set(BOARDS)
     assert {models.inputs_of(name) for name in models.OWN} == {50}
     assert models.numbers_of(60) == list(range(60))
+
+
+def test_generated_models_are_on_a_cortex_m4_and_a_risc_v_or_on_what_there_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (test,) = models.UPLOADING_TESTS
+    chosen = models.boards_of(test, BOARDS)
+    assert {aot.load_board(name).core.name for name in chosen} == {"cortex-m4f", "rv32imac"}
+    assert models.boards_of(test, {"a": None, "b": 64}) == {"a", "b"}
+    monkeypatch.setenv("TFLM_WASM_HIL_INPUTS", "50")
+    assert models.boards_of(test, BOARDS) == set(BOARDS)
+
+
+def test_generated_models_for_boards_are_200_that_run_and_of_every_op() -> None:
+    parts = [case for part in range(cases.PARTS) for case in cases.part_of(part)]
+    assert len({case.id for case in parts}) == len(parts) == 200
+    assert {case.op for case in parts} == set(generators())
+    assert all(case.frames and all(case.expected) for case in parts)
 
 
 @pytest.mark.parametrize("count", range(models.FEWEST, models.ENOUGH + 1))

@@ -13,6 +13,7 @@ from tests.support.models import Graph, Model, Op, Tensor, random_input
 from tests.support.stateful import RESOURCE, assign, call_once, copy, handle, read, setter
 
 X = Tensor([2], "int32")
+TRUE = Tensor([], "bool", data=[True])
 TEN = Tensor([2], "int32", data=[10, -10])
 PLUS = Graph([X, TEN, X], [binary("ADD", 0, 1, 2)], [0], [2])
 TIMES = Graph([X, TEN, X], [binary("MUL", 0, 1, 2)], [0], [2])
@@ -290,7 +291,7 @@ REFUSED: dict[str, tuple[str, str, Callable[[], Model]]] = {
     "a branch that calls itself": (
         "limit",
         "nested",
-        of_branches(Graph([CONDITION, X], [if_([0, 1], [1], 1, 1)], [1], [1]), SAME),
+        of_branches(Graph([TRUE, X], [if_([0, 1], [1], 1, 1)], [1], [1]), SAME),
     ),
     "an output that nothing writes": (
         "model",

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "mutate.h"
 #include "tw_engine.h"
 
 enum { ARENA_BYTES = 256 * 1024, STATUS_COUNT = 16, SECONDS_PER_CASE = 20 };
@@ -36,49 +37,6 @@ static buffer read_file(const char *path) {
   return b;
 }
 
-/* splitmix64: a mutation is known by its number alone. */
-static uint64_t next(uint64_t *state) {
-  uint64_t z = *state += 0x9E3779B97F4A7C15u;
-  z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
-  z = (z ^ z >> 27) * 0x94D049BB133111EBu;
-  return z ^ z >> 31;
-}
-
-static uint32_t below(uint64_t *state, uint32_t limit) { return (uint32_t)(next(state) % limit); }
-
-static void put_word(uint8_t *data, uint32_t bytes, uint32_t position, uint32_t word) {
-  if (position + 4 <= bytes) memcpy(data + position, &word, 4);
-}
-
-static void mutate_once(uint8_t *data, uint32_t bytes, uint64_t *state) {
-  static const uint32_t words[] = {0,          1,          2,          0xFFFFFFFF, 0x7FFFFFFF,
-                                   0x80000000, 0xFFFF,     0x10000,    0x3F800000, 0x7F800000,
-                                   0x7FC00000, 0x00800000, 0x40000000, 127,        128};
-  /* The tables that describe the graph are mostly near the end of a file, weights before them. */
-  uint32_t from = below(state, 2) ? 0 : bytes - bytes / 8;
-  uint32_t position = from + below(state, bytes - from);
-  switch (below(state, 6)) {
-    case 0: data[position] ^= (uint8_t)(1u << below(state, 8)); break;
-    case 1: data[position] = (uint8_t)next(state); break;
-    case 2: put_word(data, bytes, position & ~3u, words[below(state, 15)]); break;
-    case 3: put_word(data, bytes, position & ~3u, (uint32_t)next(state)); break;
-    case 4: put_word(data, bytes, position & ~3u, below(state, bytes)); break;
-    default: {
-      uint32_t length = 1 + below(state, 16), source = below(state, bytes);
-      if (position + length <= bytes && source + length <= bytes) {
-        memmove(data + position, data + source, length);
-      }
-    }
-  }
-}
-
-static void fill_inputs(const tw_engine *e, uint64_t *state) {
-  for (uint32_t i = 0; i < e->subgraphs[0].input_count; i++) {
-    const tw_tensor *t = tw_engine_input(e, i);
-    for (uint32_t k = 0; k < t->bytes; k++) ((uint8_t *)t->data)[k] = (uint8_t)next(state);
-  }
-}
-
 /* Run once: by one call, or by one for each operator. */
 static tw_status run_once(tw_engine *e, bool in_steps) {
   if (!in_steps) return tw_engine_invoke(e);
@@ -98,10 +56,11 @@ static tw_status try_model(const uint8_t *model, uint32_t bytes, uint64_t *state
   tw_engine *e = malloc(sizeof *e);
   if (e == NULL) exit(2);
   tw_status status = tw_engine_init(e, own, bytes, arena, ARENA_BYTES, true);
+  if (status == TW_OK) tw_watch_gap(e);
   int runs = e->stateful ? 3 : 1;
   for (int i = 0; i < runs && status == TW_OK; i++) {
-    fill_inputs(e, state);
-    status = run_once(e, next(state) & 1);
+    tw_fill_inputs(e, state);
+    status = run_once(e, tw_random(state) & 1);
     if (i == 1 && status == TW_OK) status = tw_engine_reset(e);
   }
   bool silent_failure = status != TW_OK && e->error_text[0] == 0;
@@ -141,7 +100,7 @@ static void mutate_many(buffer model, uint64_t first, uint64_t count) {
     if (dprintf(2, "%llu\r", (unsigned long long)number) < 0) exit(2);
     uint64_t state = number * 0xD1342543DE82EF95u;
     memcpy(mutant, model.data, model.bytes);
-    for (uint32_t i = 1 + below(&state, 4); i > 0; i--) mutate_once(mutant, model.bytes, &state);
+    for (uint32_t i = 1 + tw_below(&state, 4); i > 0; i--) tw_mutate(mutant, model.bytes, &state);
     counts[-try_model(mutant, model.bytes, &state)]++;
   }
   free(mutant);

@@ -77,12 +77,12 @@ class Case:
     def variable_count(self) -> int:
         """How many resource variables the model names."""
         handles = [
-            op.options[1].get("shared_name") if op.options else None
+            (op.options[1] if op.options else {})
             for graph in self.model.graphs
             for op in graph.ops
             if op.code == "VAR_HANDLE"
         ]
-        return len(set(handles))
+        return len({(one.get("container"), one.get("shared_name")) for one in handles})
 
 
 def find(case_id: str) -> Case:
