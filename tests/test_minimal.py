@@ -124,8 +124,7 @@ def answers(data: bytes, frames: list, engine: bytes | None) -> tuple[object, li
     outputs: list[list[bytes]] = []
     try:
         one = Engine(data, arena_bytes=1 << 20, engine=engine)
-        for frame in frames:
-            outputs.append([output.tobytes() for output in one.run(frame)])
+        outputs.extend([output.tobytes() for output in one.run(frame)] for frame in frames)
     except EngineError as error:
         return error.status, outputs
     return None, outputs

@@ -120,9 +120,9 @@ def compile(  # noqa: A001 - aot.compile
 ) -> Firmware:
     """Compile a module and the firmware around it for a board.
 
-    A module with a TensorFlow Lite model gets an engine with only what the model needs, and its model
-    stays in flash. Any other module is compiled as it is. Without a module (None) the engine has
-    every op, and all RAM that is left is for the arenas of models that are uploaded.
+    A module with a TensorFlow Lite model gets an engine with only what the model needs, and its
+    model stays in flash. Any other module is compiled as it is. Without a module (None) the engine
+    has every op, and all RAM that is left is for the arenas of models that are uploaded.
 
     Raises:
         ModuleError: The module can't be used.

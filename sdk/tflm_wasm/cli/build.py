@@ -68,7 +68,7 @@ def command(
         from tflm_wasm._minimal import minimal_engine
 
         sizes["whole_engine"] = sizes["engine"]
-        sizes["engine"] = len(minimal_engine(module.model))
+        sizes["engine"] = len(minimal_engine(module.model or b""))
     if module.is_initialised:
         plain = tflm_wasm.build(
             model, profile=profile, arena_bytes=arena_bytes, snapshot=False, minimal=minimal
