@@ -178,3 +178,9 @@ def test_int4_is_packed_with_the_first_in_the_lower_bits() -> None:
 def test_variables_of_one_name_in_two_containers_are_two() -> None:
     assert find("CALL_ONCE/int32/99~boxed=3,spoil=8,spoil.graph=1").variable_count == 2
     assert find("CALL_ONCE/int32/99~boxed=3").variable_count == 1
+
+
+def test_an_empty_constant_can_be_given_a_smaller_shape() -> None:
+    case = find("REDUCE_MAX/int8/324")
+    assert case.spoiled == "another shape: shape of input 1, smaller"
+    assert -1 in case.model.graphs[0].tensors[1].shape

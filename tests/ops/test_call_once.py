@@ -91,6 +91,12 @@ def test_calls_with_inputs_or_outputs_are_refused() -> None:
         assert_refused(model.to_bytes(), "model", "op 0 CALL_ONCE")
 
 
+def test_a_subgraph_with_inputs_is_refused() -> None:
+    model = chain(1)
+    model.graphs[1].inputs.append(0)
+    assert_refused(model.to_bytes(), "model", "subgraph 1 has inputs, which nothing gives it")
+
+
 def test_a_failing_subgraph_is_called_again_the_next_time() -> None:
     """Reading a variable that only the main subgraph sizes, too late, fails each time."""
     broken = Graph([RESOURCE, X], [handle(0, "v"), read(0, 1)], [], [1])

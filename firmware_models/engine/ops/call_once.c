@@ -11,6 +11,8 @@ static tw_status prepare(tw_engine *e, tw_node *node) {
   int32_t callees[2];
   uint32_t count;
   TW_TRY(tw_callees(e, node, callees, &count));
+  TW_VERIFY(e, tw_taken_by(e, callees[0]).count == 0, TW_E_MODEL,
+            "subgraph %d has inputs, which nothing gives it", (int)callees[0]);
   call_data *data = tw_alloc(e, sizeof *data);
   if (data == NULL) return TW_E_ARENA;
   *data = (call_data){callees[0], false};

@@ -76,7 +76,8 @@ def _shape(d: Space, graph: Graph, op: Op) -> str:
     if new[change] == old:
         return ""
     data = tensor.data
-    if data is not None and not isinstance(data, bytes) and change not in ("negative", "huge"):
+    can_be_filled = change != "huge" and all(n >= 0 for n in new[change])
+    if data is not None and not isinstance(data, bytes) and can_be_filled:
         data = np.resize(np.asarray(data), new[change])
     graph.tensors[index] = replace(tensor, shape=new[change], data=data)
     return f"shape of {place}, {change}"
