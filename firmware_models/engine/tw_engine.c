@@ -102,7 +102,7 @@ static tw_status prepare_node(tw_engine *e, tw_node *node) {
     tw_status status = node->op->prepare(e, node);
     if (e->fb.bad) return tw_fail(e, TW_E_MODEL, "malformed flatbuffer");
     if (status != TW_E_ARENA || counted || attempt > 0) {
-      node->overwrite = e->overwrite;
+      if (TW_HAS_OVERWRITE) node->overwrite = e->overwrite;
       return status;
     }
     e->persistent = persistent; /* again, now only counting */

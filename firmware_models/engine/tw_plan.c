@@ -23,6 +23,7 @@ typedef struct {
   record *records; /* tensors in order, then scratches */
   uint32_t count, tensor_records;
   uint32_t missing; /* records that found no room, of `count` */
+  enum { APART, LOWEST, SHARED } way; /* in which outputs are placed over inputs */
 } plan;
 
 /* Position of the offline plan's offsets in the model, or 0 when it has none. */
@@ -259,12 +260,13 @@ static void insert(plan *p, uint16_t *head, uint32_t index) {
 
 /* How far from its own beginning a buffer keeps another one away that lies above it. */
 static int64_t reach(const plan *p, const record *r, const record *above) {
-  return r->over == above - p->records && r->lead < r->bytes ? r->lead : r->bytes;
+  const bool shares = TW_HAS_OVERWRITE && p->way != APART && r->over == above - p->records && r->lead < r->bytes;
+  return shares ? r->lead : r->bytes;
 }
 
 static bool collide(const plan *p, const record *r, int64_t offset, const record *other) {
-  return together(r, other) && other->offset - offset < reach(p, r, other) &&
-         offset - other->offset < reach(p, other, r);
+  return together(r, other) && offset + reach(p, r, other) > other->offset &&
+         other->offset + reach(p, other, r) > offset;
 }
 
 /* The lowest offset where nothing is in the way, if it is found in a few rounds: where buffers may
@@ -279,7 +281,7 @@ static int64_t lowest(const plan *p, const record *r, uint16_t head) {
       offset = other->offset + reach(p, other, r);
       moved = true;
     }
-    if (!moved) return offset;
+    if (!TW_HAS_OVERWRITE || !moved) return offset;
   }
   return -1;
 }
@@ -303,11 +305,11 @@ static int64_t shared(const plan *p, const record *r, uint16_t head) {
   return -1;
 }
 
-static void place(plan *p, uint16_t *head, uint32_t index, bool share) {
+static void place(plan *p, uint16_t *head, uint32_t index) {
   record *r = &p->records[index];
-  int64_t offset = share ? shared(p, r, *head) : -1;
+  int64_t offset = TW_HAS_OVERWRITE && p->way == SHARED ? shared(p, r, *head) : -1;
   if (offset < 0) offset = lowest(p, r, *head);
-  if (offset < 0) { /* behind all */
+  if (TW_HAS_OVERWRITE && offset < 0) { /* behind all */
     offset = 0;
     for (uint16_t i = *head; i != NONE; i = p->records[i].next) {
       const record *other = &p->records[i];
@@ -320,11 +322,11 @@ static void place(plan *p, uint16_t *head, uint32_t index, bool share) {
 }
 
 /* Place all buffers that are ever alive; returns the bytes of arena that they span. */
-static uint32_t place_all(plan *p, bool share) {
+static uint32_t place_all(plan *p) {
   uint16_t head = NONE;
-  for (uint32_t i = 0; i < p->count; i++) {
+  for (uint32_t i = 0; (TW_HAS_OFFLINE_PLAN || TW_HAS_OVERWRITE) && i < p->count; i++) {
     record *r = &p->records[i];
-    if (r->over != NONE || r->lead != FIXED) {
+    if (!TW_HAS_OFFLINE_PLAN || r->over != NONE || r->lead != FIXED) {
       r->offset = ONLINE;
     } else if (r->first != NEVER) {
       insert(p, &head, i);
@@ -338,7 +340,7 @@ static uint32_t place_all(plan *p, bool share) {
       if (best == NONE || r->bytes >= p->records[best].bytes) best = i;
     }
     if (best == NONE) break;
-    place(p, &head, best, share);
+    place(p, &head, best);
   }
   uint32_t span = 0;
   for (uint32_t i = 0; i < p->count; i++) {
@@ -350,18 +352,24 @@ static uint32_t place_all(plan *p, bool share) {
   return span;
 }
 
-/* Lowest first, or sharing first: which is better depends on the model. */
+/* Which way is best depends on the model. None is worse than TFLM's, which is APART. */
 static uint32_t place_well(plan *p) {
-  uint32_t sharing = place_all(p, true), span = place_all(p, false);
-  return sharing < span ? place_all(p, true) : span;
+  if (!TW_HAS_OVERWRITE) return place_all(p);
+  uint32_t best = 0, spans[3];
+  for (p->way = APART; p->way <= SHARED; p->way++) {
+    spans[p->way] = place_all(p);
+    if (spans[p->way] <= spans[best]) best = p->way;
+  }
+  p->way = best;
+  return best == SHARED ? spans[best] : place_all(p);
 }
 
 tw_status tw_plan(tw_engine *e) {
-  plan p = {NULL, 0, 0, 0};
+  plan p = {NULL, 0, 0, 0, APART};
   TW_TRY(collect(e, &p));
   if (p.count > TW_MAX_TENSORS) return tw_fail_model(e, TW_E_LIMIT, "too many buffers");
   TW_TRY(mark_lifetimes(e, &p));
-  mark_overwrites(e, &p);
+  if (TW_HAS_OVERWRITE) mark_overwrites(e, &p);
   e->subgraph = 0;
   e->node = -1;
   uint32_t span = place_well(&p);
