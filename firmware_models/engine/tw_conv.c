@@ -82,6 +82,32 @@ void tw_window_slide(const tw_engine *e, const tw_node *node, const tw_window *w
   slide(e, node, window, tw_input(e, node, 1), each);
 }
 
+/* When an output row is written, later ones still need the input from this row of it on. */
+static int64_t rows_done(const tw_window *w, const tw_tensor *input, int64_t out_y) {
+  int64_t top = out_y * w->stride_h - w->pad_h;
+  return top < 0 ? 0 : top < input->dims[1] ? top : input->dims[1];
+}
+
+void tw_window_may_overwrite(tw_engine *e, const tw_node *node, const tw_window *w) {
+  const tw_tensor *input = tw_input(e, node, 0), *output = tw_output(e, node, 0);
+  const int64_t batches = output->dims[0], height = output->dims[1];
+  if (output->bytes == 0 || input->bytes == 0) return;
+  const int64_t in_image = input->bytes / batches, out_image = output->bytes / batches;
+  const int64_t in_row = in_image / input->dims[1], out_row = out_image / height;
+  /* Row by row the output gains on the input while the window leaves its top, then or never. */
+  const int64_t last_at_top = w->pad_h / w->stride_h;
+  int64_t lead = 0;
+  for (int32_t i = 0; i < 2; i++) {
+    const int64_t y = i == 0 && last_at_top < height ? last_at_top : height - 1;
+    for (int64_t b = 0; b < batches; b += tw_max((int32_t)batches - 1, 1)) {
+      const int64_t written = b * out_image + (y + 1) * out_row,
+                    done = b * in_image + rows_done(w, input, y) * in_row;
+      if (written - done > lead) lead = written - done;
+    }
+  }
+  tw_may_overwrite(e, 1, lead);
+}
+
 /* ---- int4 filters ---- */
 
 TW_SMALL void tw_unpack_i4(const void *packed, uint32_t first, uint32_t count, int8_t *out) {

@@ -29,6 +29,10 @@ typedef struct {
 tw_status tw_window_prepare(tw_engine *e, const tw_window_options *options, const tw_tensor *input,
                             const tw_tensor *output, tw_window *window);
 
+/* Let the output of a window that slides in order lie over the input, if nothing reads that later.
+ * Kernels may write to pixels of a row before they have read for others of it. */
+void tw_window_may_overwrite(tw_engine *e, const tw_node *node, const tw_window *window);
+
 /* One output pixel: the window's taps that lie inside the image. Elements of the input are counted
  * from its start. Without dilation there is at least one such tap. */
 typedef struct {

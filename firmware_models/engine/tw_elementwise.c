@@ -12,6 +12,7 @@ tw_status tw_expect_unary(tw_engine *e, const tw_node *node) {
 tw_status tw_expect_unary_f_i8_i16(tw_engine *e, const tw_node *node) {
   TW_TRY(tw_expect_unary(e, node));
   const tw_tensor *input = tw_input(e, node, 0), *output = tw_output(e, node, 0);
+  tw_may_overwrite(e, 1, 0);
   return tw_expect_moved(e, input, output, TW_TYPES_F_I8_I16);
 }
 
@@ -20,6 +21,7 @@ tw_status tw_unary_f32_prepare(tw_engine *e, tw_node *node) {
   const tw_tensor *input = tw_input(e, node, 0), *output = tw_output(e, node, 0);
   TW_TRY(tw_expect_moved(e, input, output, TW_TYPE(TW_FLOAT32)));
   TW_VERIFY(e, tw_same_shape(input, output), TW_E_SHAPE, "output is not of the input's shape");
+  tw_may_overwrite(e, 1, 0);
   return TW_OK;
 }
 
@@ -62,7 +64,11 @@ tw_status tw_binary_prepare(tw_engine *e, tw_node *node, uint32_t types, bool to
   tw_binary *op = node->data = tw_alloc(e, bytes);
   if (op == NULL) return TW_E_ARENA;
   memset(op, 0, bytes);
-  return tw_broadcast_prepare(e, node, &op->plan);
+  TW_TRY(tw_broadcast_prepare(e, node, &op->plan));
+  /* An input that does not repeat is read element by element, in the output's order. */
+  const uint32_t count = tw_elements(out);
+  tw_may_overwrite(e, (tw_elements(a) == count ? 1u : 0u) | (tw_elements(b) == count ? 2u : 0u), 0);
+  return TW_OK;
 }
 
 int tw_binary_eval(tw_engine *e, tw_node *node) {

@@ -98,9 +98,13 @@ static tw_status prepare_node(tw_engine *e, tw_node *node) {
     uint32_t persistent = e->persistent, head = e->head, scratch_count = e->scratch_count;
     bool counted = e->counting;
     if (counted) e->tail = e->tables;
+    e->overwrite = 0;
     tw_status status = node->op->prepare(e, node);
     if (e->fb.bad) return tw_fail(e, TW_E_MODEL, "malformed flatbuffer");
-    if (status != TW_E_ARENA || counted || attempt > 0) return status;
+    if (status != TW_E_ARENA || counted || attempt > 0) {
+      if (TW_HAS_OVERWRITE) node->overwrite = e->overwrite;
+      return status;
+    }
     e->persistent = persistent; /* again, now only counting */
     e->head = head;
     e->scratch_count = scratch_count;

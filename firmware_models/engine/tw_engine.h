@@ -54,6 +54,7 @@ typedef struct {
   uint16_t input_count;
   uint16_t output_count;
   uint32_t table;          /* position of the operator's flatbuffer table */
+  uint32_t overwrite;      /* lead | inputs, as tw_may_overwrite was told; 0: never */
   void *data;              /* what prepare computed for eval */
 } tw_node;
 
@@ -95,6 +96,7 @@ typedef struct {
   uint32_t persistent;      /* bytes that must persist, also when they no longer fit */
   uint32_t tables;          /* the part of `tail` that holds the tables of tw_load */
   bool counting;            /* the arena was too small: only count on */
+  uint32_t overwrite;       /* of the node that is prepared */
   tw_scratch *scratches;
   uint32_t scratch_count;
 

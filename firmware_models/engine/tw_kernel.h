@@ -129,6 +129,10 @@ void *tw_alloc(tw_engine *e, uint32_t bytes);
  * tw_alloc'ed memory; it is filled in when the arena is planned. */
 tw_status tw_request_scratch(tw_engine *e, uint32_t bytes, void **where);
 
+/* Let output 0 lie over an input that nothing reads later, one of `inputs` (bit i: input i). `lead`:
+ * when eval writes byte i of the output, it has done with all bytes before i - lead of that input. */
+void tw_may_overwrite(tw_engine *e, uint32_t inputs, int64_t lead);
+
 /* Say that eval may answer TW_STOP. Outputs that nothing wrote in an invoke then keep their bytes
  * from an earlier one, so the model's outputs have memory of their own. */
 static inline void tw_may_stop(tw_engine *e) { e->may_stop = true; }

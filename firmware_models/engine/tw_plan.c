@@ -1,10 +1,12 @@
 /* The arena plan: lifetimes of all tensors and scratches, then greedy by size as TFLM does it
- * (its GreedyMemoryPlanner: largest first, into the lowest gap among buffers alive at that time).
+ * (its GreedyMemoryPlanner: largest first, into the lowest gap among buffers alive at that time),
+ * but that an output may lie over an input which its operator reads for the last time.
  * OfflineMemoryAllocation metadata, when the model has it, fixes the offsets it names. */
 #include "tw_control.h"
 #include "tw_internal.h"
 
 enum { NEVER = 0xFFFF, NONE = 0xFFFF, ONLINE = -1 };
+#define FIXED UINT32_MAX
 
 /* A buffer to place. While the plan is made, a tensor's `data` holds its record's number + 1. */
 typedef struct {
@@ -13,12 +15,15 @@ typedef struct {
   int32_t offset;       /* from the arena's start; ONLINE until placed */
   uint16_t first, last; /* steps in which it is alive, both included */
   uint16_t next;        /* the placed buffer with the next larger offset, or NONE */
+  uint16_t over;        /* a record that this one may lie over, beginning `lead` below it, or NONE */
+  uint32_t lead;        /* FIXED, without `over`: the model gives the offset */
 } record;
 
 typedef struct {
   record *records; /* tensors in order, then scratches */
   uint32_t count, tensor_records;
   uint32_t missing; /* records that found no room, of `count` */
+  enum { APART, LOWEST, SHARED } way; /* in which outputs are placed over inputs */
 } plan;
 
 /* Position of the offline plan's offsets in the model, or 0 when it has none. */
@@ -60,7 +65,8 @@ static record *add_record(tw_engine *e, plan *p, void **where, uint32_t bytes, i
     p->missing++;
     return NULL;
   }
-  *r = (record){where, tw_align_up(bytes, TW_ALIGN), offset, NEVER, NEVER, NONE};
+  *r = (record){where, tw_align_up(bytes, TW_ALIGN), offset, NEVER, NEVER, NONE, NONE,
+                offset == ONLINE ? 0 : FIXED};
   if (p->records == NULL) p->records = r;
   return r;
 }
@@ -205,6 +211,39 @@ static tw_status mark_lifetimes(tw_engine *e, plan *p) {
   }
 }
 
+/* ---- outputs over inputs ---- */
+
+/* Whether a record is alive at one step with another only, and its place is free. */
+static bool may_meet(const record *r, uint32_t step) {
+  return r != NULL && r->offset == ONLINE && step > 0 && step < TW_MAX_TIME;
+}
+
+/* An input is named once, is none of the model's, and nothing reads it after the output was begun.
+ * Then this node begins the output, as it is what runs in that step. */
+static void mark_overwrite(plan *p, const tw_subgraph *g, const tw_node *node) {
+  if ((node->overwrite & (TW_ALIGN - 1)) == 0) return;
+  record *output = record_of(p, g, node->outputs[0]);
+  for (uint32_t i = 0; i < node->input_count && i < 2; i++) {
+    const record *input = record_of(p, g, node->inputs[i]);
+    if (!(node->overwrite >> i & 1) || !may_meet(output, output->first)) continue;
+    if (!may_meet(input, input->first) || input->last != output->first || input == output) continue;
+    uint32_t uses = 0;
+    for (uint32_t k = 0; k < node->input_count; k++) uses += node->inputs[k] == node->inputs[i];
+    if (uses != 1) continue;
+    output->over = (uint16_t)(input - p->records);
+    output->lead = node->overwrite & ~(uint32_t)(TW_ALIGN - 1);
+    return;
+  }
+}
+
+static void mark_overwrites(tw_engine *e, plan *p) {
+  for (uint32_t g = 0; g < e->subgraph_count; g++) {
+    for (uint32_t i = 0; i < e->subgraphs[g].node_count; i++) {
+      mark_overwrite(p, &e->subgraphs[g], &e->subgraphs[g].nodes[i]);
+    }
+  }
+}
+
 /* ---- placing ---- */
 
 static bool together(const record *a, const record *b) {
@@ -219,15 +258,64 @@ static void insert(plan *p, uint16_t *head, uint32_t index) {
   *link = (uint16_t)index;
 }
 
+/* How far from its own beginning a buffer keeps another one away that lies above it. */
+static int64_t reach(const plan *p, const record *r, const record *above) {
+  const bool shares = TW_HAS_OVERWRITE && p->way != APART && r->over == above - p->records && r->lead < r->bytes;
+  return shares ? r->lead : r->bytes;
+}
+
+static bool collide(const plan *p, const record *r, int64_t offset, const record *other) {
+  return together(r, other) && offset + reach(p, r, other) > other->offset &&
+         other->offset + reach(p, other, r) > offset;
+}
+
+/* The lowest offset where nothing is in the way, if it is found in a few rounds: where buffers may
+ * not lie over each other, in the first. */
+static int64_t lowest(const plan *p, const record *r, uint16_t head) {
+  int64_t offset = 0;
+  for (int32_t round = 0; round < 8; round++) {
+    bool moved = false;
+    for (uint16_t i = head; i != NONE; i = p->records[i].next) {
+      const record *other = &p->records[i];
+      if (!collide(p, r, offset, other)) continue;
+      offset = other->offset + reach(p, other, r);
+      moved = true;
+    }
+    if (!TW_HAS_OVERWRITE || !moved) return offset;
+  }
+  return -1;
+}
+
+static bool is_free(const plan *p, const record *r, int64_t offset, uint16_t head) {
+  for (uint16_t i = head; i != NONE; i = p->records[i].next) {
+    if (collide(p, r, offset, &p->records[i])) return false;
+  }
+  return true;
+}
+
+/* A place over another buffer, or under one, as far as they may; -1 when there is none. */
+static int64_t shared(const plan *p, const record *r, uint16_t head) {
+  for (uint16_t i = head; i != NONE; i = p->records[i].next) {
+    const record *other = &p->records[i];
+    int64_t offset = -1;
+    if (other->over == r - p->records) offset = (int64_t)other->offset + other->lead;
+    if (r->over == i) offset = (int64_t)other->offset - r->lead;
+    if (offset >= 0 && is_free(p, r, offset, head)) return offset;
+  }
+  return -1;
+}
+
 static void place(plan *p, uint16_t *head, uint32_t index) {
   record *r = &p->records[index];
-  int64_t offset = 0;
-  for (uint16_t i = *head; i != NONE; i = p->records[i].next) {
-    const record *other = &p->records[i];
-    if (!together(r, other)) continue;
-    if (other->offset - offset >= (int64_t)r->bytes) break;
-    int64_t end = (int64_t)other->offset + other->bytes;
-    if (end > offset) offset = end;
+  int64_t offset = TW_HAS_OVERWRITE && p->way == SHARED ? shared(p, r, *head) : -1;
+  if (offset < 0) offset = lowest(p, r, *head);
+  if (TW_HAS_OVERWRITE && offset < 0) { /* behind all */
+    offset = 0;
+    for (uint16_t i = *head; i != NONE; i = p->records[i].next) {
+      const record *other = &p->records[i];
+      int64_t end = (int64_t)other->offset + other->bytes;
+      if (together(r, other) && end > offset) offset = end;
+    }
   }
   r->offset = offset > INT32_MAX ? INT32_MAX - TW_ALIGN + 1 : (int32_t)offset;
   insert(p, head, index);
@@ -236,8 +324,13 @@ static void place(plan *p, uint16_t *head, uint32_t index) {
 /* Place all buffers that are ever alive; returns the bytes of arena that they span. */
 static uint32_t place_all(plan *p) {
   uint16_t head = NONE;
-  for (uint32_t i = 0; TW_HAS_OFFLINE_PLAN && i < p->count; i++) {
-    if (p->records[i].first != NEVER && p->records[i].offset != ONLINE) insert(p, &head, i);
+  for (uint32_t i = 0; (TW_HAS_OFFLINE_PLAN || TW_HAS_OVERWRITE) && i < p->count; i++) {
+    record *r = &p->records[i];
+    if (!TW_HAS_OFFLINE_PLAN || r->over != NONE || r->lead != FIXED) {
+      r->offset = ONLINE;
+    } else if (r->first != NEVER) {
+      insert(p, &head, i);
+    }
   }
   for (;;) { /* the largest buffer left; the later one of equals */
     uint32_t best = NONE;
@@ -259,14 +352,27 @@ static uint32_t place_all(plan *p) {
   return span;
 }
 
+/* Which way is best depends on the model. None is worse than TFLM's, which is APART. */
+static uint32_t place_well(plan *p) {
+  if (!TW_HAS_OVERWRITE) return place_all(p);
+  uint32_t best = 0, spans[3];
+  for (p->way = APART; p->way <= SHARED; p->way++) {
+    spans[p->way] = place_all(p);
+    if (spans[p->way] <= spans[best]) best = p->way;
+  }
+  p->way = best;
+  return best == SHARED ? spans[best] : place_all(p);
+}
+
 tw_status tw_plan(tw_engine *e) {
-  plan p = {NULL, 0, 0, 0};
+  plan p = {NULL, 0, 0, 0, APART};
   TW_TRY(collect(e, &p));
   if (p.count > TW_MAX_TENSORS) return tw_fail_model(e, TW_E_LIMIT, "too many buffers");
   TW_TRY(mark_lifetimes(e, &p));
+  if (TW_HAS_OVERWRITE) mark_overwrites(e, &p);
   e->subgraph = 0;
   e->node = -1;
-  uint32_t span = place_all(&p);
+  uint32_t span = place_well(&p);
   uint64_t persistent = tw_align_up(e->persistent, TW_ALIGN), needed = persistent + span;
   uint64_t planning = tw_align_up(e->persistent + e->head, TW_ALIGN);
   if (planning > needed) needed = planning;

@@ -52,6 +52,7 @@ tw_status tw_pool_prepare(tw_engine *e, tw_node *node) {
   TW_TRY(tw_window_prepare(e, &window, input, output, &pool->window));
   TW_VERIFY(e, input->dims[3] == output->dims[3], TW_E_SHAPE, "%d to %d channels",
             (int)input->dims[3], (int)output->dims[3]);
+  tw_window_may_overwrite(e, node, &pool->window);
   if (input->type != TW_FLOAT32) return prepare_quantized(e, node, activation, pool);
   tw_activation_range_f32(activation, &pool->range.low, &pool->range.high);
   return TW_OK;

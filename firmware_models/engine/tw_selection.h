@@ -43,6 +43,11 @@
 #define TW_HAS_OFFLINE_PLAN 1
 #endif
 
+/* Outputs that lie over inputs. */
+#ifndef TW_HAS_OVERWRITE
+#define TW_HAS_OVERWRITE 1
+#endif
+
 /* The export that runs many frames in one call. */
 #ifndef TW_HAS_MANY
 #define TW_HAS_MANY 1

@@ -19,7 +19,9 @@ from tflm_wasm._model import Model, reading
 _CALLERS: Final = {"IF", "WHILE", "CALL_ONCE"}
 _STOPPERS: Final = {"CIRCULAR_BUFFER"}
 _OFFLINE_PLAN: Final = b"OfflineMemoryAllocation"
-PARTS: Final = ("CALLS", "CUSTOM", "OFFLINE_PLAN", "RESHAPE", "STOPS", "VARIABLES")
+# Never call tw_may_overwrite; with others beside them the planner needs to know of it.
+_APART: Final = {"DEQUANTIZE", "FULLY_CONNECTED", "LOGISTIC", "QUANTIZE", "SOFTMAX"}
+PARTS: Final = ("CALLS", "CUSTOM", "OFFLINE_PLAN", "OVERWRITE", "RESHAPE", "STOPS", "VARIABLES")
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ def select(data: bytes, available: Iterable[str]) -> Selection:
         "CALLS": bool(names & _CALLERS),
         "CUSTOM": not names <= set(builtin_names().values()),
         "OFFLINE_PLAN": _OFFLINE_PLAN in _metadata(data),
+        "OVERWRITE": not names <= _APART,
         "RESHAPE": "RESHAPE" in names,
         "STOPS": bool(names & _STOPPERS),
         "VARIABLES": any(

@@ -77,6 +77,7 @@ static tw_status prepare(tw_engine *e, tw_node *node) {
   TW_TRY(tw_conv_types(e, node, channels));
   if (tw_is_hybrid(e, node)) return prepare_hybrid(e, node, activation, &c->hybrid);
   TW_TRY(tw_request_unpacked(e, tw_input(e, node, 1), &c->unpacked[0]));
+  tw_window_may_overwrite(e, node, &c->window);
   if (tw_input(e, node, 0)->type == TW_FLOAT32) {
     tw_activation_range_f32(activation, &c->range.low, &c->range.high);
     return TW_OK;

@@ -75,6 +75,7 @@ static tw_status prepare(tw_engine *e, tw_node *node) {
   TW_TRY(tw_conv_types(e, node, channels));
   if (tw_is_hybrid(e, node)) return prepare_hybrid(e, node, activation, d);
   TW_TRY(tw_request_unpacked(e, tw_input(e, node, 1), &d->unpacked[0]));
+  tw_window_may_overwrite(e, node, &d->window);
   const tw_tensor *input = tw_input(e, node, 0), *bias = tw_input(e, node, 2);
   if (input->type == TW_FLOAT32) {
     tw_activation_range_f32(activation, &d->range.low, &d->range.high);

@@ -2,6 +2,7 @@
 
 static tw_status prepare(tw_engine *e, tw_node *node) {
   TW_TRY(tw_expect(e, node, 2, 2, 1));
+  tw_may_overwrite(e, 1, 0);
   const tw_tensor *input = tw_input(e, node, 0), *output = tw_output(e, node, 0);
   TW_TRY(tw_expect_moved(e, input, output, TW_TYPES_F_I8_I16));
   const int32_t *given;

@@ -4,6 +4,7 @@
  * own shape counts. Shapes are static; tw_load has put a number where the output's has -1. */
 static tw_status prepare(tw_engine *e, tw_node *node) {
   TW_TRY(tw_expect(e, node, 1, 2, 1));
+  tw_may_overwrite(e, 1, 0);
   const tw_tensor *input = tw_input(e, node, 0), *output = tw_output(e, node, 0);
   TW_VERIFY(e, input->type == output->type, TW_E_TYPE, "%s to %s", tw_type_name(input->type),
             tw_type_name(output->type));

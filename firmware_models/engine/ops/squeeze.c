@@ -24,6 +24,7 @@ static tw_status squeezed(tw_engine *e, const tw_node *node, const tw_tensor *in
 
 static tw_status prepare(tw_engine *e, tw_node *node) {
   TW_TRY(tw_expect(e, node, 1, 1, 1));
+  tw_may_overwrite(e, 1, 0);
   const tw_tensor *input = tw_input(e, node, 0), *output = tw_output(e, node, 0);
   TW_VERIFY(e, input->type == output->type, TW_E_TYPE, "%s to %s", tw_type_name(input->type),
             tw_type_name(output->type));
