@@ -7,7 +7,7 @@ enum { MAX_DEPTH = 16384 };
 bool tw_fast_dense_fits(const tw_engine *e, const tw_node *node, const tw_requant *q) {
   const tw_tensor *weights = tw_input(e, node, 1);
   return weights->type == TW_INT8 && tw_dim(weights, -1) <= MAX_DEPTH && q->filter_zero_point == 0 &&
-         tw_lane_scales_fit(q, tw_dim(weights, -2));
+         tw_scales_fit(q, tw_dim(weights, -2));
 }
 
 /* Four sums of products, each of x with a row of weights. */
@@ -35,6 +35,7 @@ void tw_fast_dense(const tw_engine *e, const tw_node *node, const tw_requant *q)
   const int32_t channels = tw_dim(weights, -2), depth = tw_dim(weights, -1);
   const int8_t *row = input->data, *const end = row + input->bytes;
   int16_t *const x = (int16_t *)(void *)tw_work;
+  const uint32_t shift = tw_lane_shift_of(q, bias, channels, (uint32_t)depth * 255 * 128);
   int8_t *out = output->data;
   for (; row < end; row += depth) {
     tw_widen(row, q->input_zero_point, depth, (int32_t)(end - row), x);
@@ -43,8 +44,8 @@ void tw_fast_dense(const tw_engine *e, const tw_node *node, const tw_requant *q)
       for (int32_t i = 0; i < 4; i++) {
         w[i] = (const int8_t *)weights->data + (size_t)tw_min(c + i, channels - 1) * (size_t)depth;
       }
-      const tw_lane_scale scale = tw_lane_scale_of(q, bias, channels, c);
-      const v128_t sums = tw_rescale_lanes(dot_four(x, w, depth), &scale);
+      const tw_lane_scale scale = tw_lane_scale_of(q, bias, channels, c, shift);
+      const v128_t sums = tw_rescale_lanes(dot_four(x, w, depth), &scale, shift);
       int8_t bytes[16];
       const v128_t results = tw_to_range(sums, sums, q);
       wasm_v128_store(bytes, wasm_i8x16_narrow_i16x8(results, results));
