@@ -11,7 +11,8 @@ static int32_t round_up(int32_t n) { return (n + 7) & ~7; }
 typedef struct {
   int32_t width, depth, channels; /* of the product */
   int32_t rows;                   /* that are multiplied at a time */
-  int16_t *widened, *row, *panels, *ring;
+  int16_t *widened, *windows, *panels, *ring;
+  int32_t window_step;            /* from one window to the next */
 } plan;
 
 static plan make_plan(const tw_tensor *filter) {
@@ -20,8 +21,9 @@ static plan make_plan(const tw_tensor *filter) {
   plan p = {.width = width, .depth = depth, .channels = filter->dims[0],
             .rows = tw_max(PANEL_BYTES / 2 / depth / TW_PANEL_ROWS, 1) * TW_PANEL_ROWS};
   p.widened = (int16_t *)(void *)tw_work;
-  p.row = p.widened + 2 * depth;
-  p.panels = p.row + depth + 8;
+  p.window_step = depth + 8;
+  p.windows = p.widened + 2 * depth;
+  p.panels = p.windows + TW_PANEL_ROWS * p.window_step;
   p.ring = p.panels + p.rows * depth;
   return p;
 }
@@ -55,35 +57,46 @@ static void put_pixels(const int8_t *x, int32_t count, int32_t zero, int32_t dep
 
 /* Copies eight at a time, to every `step` elements. */
 TW_INLINE int16_t *copy(const int16_t *x, int32_t n, int32_t step, int16_t *out) {
-  for (const int16_t *const end = x + n; x < end; x += 8, out += step) {
-    wasm_v128_store(out, wasm_v128_load(x));
+  for (; n > 8; n -= 16, x += 16, out += 2 * step) {
+    const v128_t a = wasm_v128_load(x), b = wasm_v128_load(x + 8);
+    wasm_v128_store(out, a);
+    wasm_v128_store(out + step, b);
   }
-  return out;
+  if (n <= 0) return out;
+  wasm_v128_store(out, wasm_v128_load(x));
+  return out + step;
 }
 
-/* The elements under the window at output pixel (y, x), to `out` in steps of TW_PANEL_STEP. */
-static void put_window(const tw_ring *r, const plan *p, int32_t y, int32_t x, int16_t *out) {
+/* The elements under the window at output pixel (y, x): to `out`, in steps of TW_PANEL_STEP, when
+ * that takes whole steps, else side by side. */
+TW_INLINE void put_window(const tw_ring *r, int32_t y, int32_t x, bool whole, int16_t *out) {
   const tw_window *w = r->window;
   const bool dense = w->dilation_w == 1; /* a row's elements lie side by side */
   const int32_t n = dense ? w->width * r->depth : r->depth, runs = dense ? 1 : w->width;
   const int32_t first = x * w->stride_w * r->depth, run_step = w->dilation_w * r->depth;
-  const bool whole = n % 8 == 0;
-  int16_t *to = whole ? out : p->row;
   y = y * w->stride_h - w->pad_h;
   for (int32_t i = 0; i < w->height; i++, y += w->dilation_h) {
     const int16_t *from = tw_ring_row(r, y) + first;
     for (int32_t k = 0; k < runs; k++, from += run_step) {
       if (whole) {
-        to = copy(from, n, TW_PANEL_STEP, to);
+        out = copy(from, n, TW_PANEL_STEP, out);
       } else { /* in order, so that what a copy writes past its end is written again */
-        copy(from, n, 8, to);
-        to += n;
+        copy(from, n, 8, out);
+        out += n;
       }
     }
   }
-  if (whole) return;
-  for (int32_t i = p->width; i < p->depth; i++) p->row[i] = 0;
-  copy(p->row, p->depth, TW_PANEL_STEP, out);
+}
+
+/* Windows that lie side by side, to a panel. */
+static void put_panel(const plan *p, int16_t *panel) {
+  for (int32_t i = 0; i < TW_PANEL_ROWS; i++) {
+    int16_t *const window = p->windows + i * p->window_step;
+    for (int32_t k = p->width; k < p->depth; k++) window[k] = 0;
+  }
+  for (int32_t i = 0; i < TW_PANEL_ROWS; i++) {
+    copy(p->windows + i * p->window_step, p->depth, TW_PANEL_STEP, panel + 8 * i);
+  }
 }
 
 void tw_fast_conv(const tw_engine *e, const tw_node *node, const tw_window *w,
@@ -99,6 +112,7 @@ void tw_fast_conv(const tw_engine *e, const tw_node *node, const tw_window *w,
                .widened = p.widened, .out = output->data};
   tw_ring ring = {0};
   if (!pointwise) ring = tw_ring_start(input, output, w, q->input_zero_point, input->dims[3], p.ring);
+  const bool whole = (w->dilation_w == 1 ? w->width : 1) * input->dims[3] % 8 == 0;
   int32_t b = 0, y = 0, x = 0;
   for (int32_t first = 0; first < pixels; first += g.rows) {
     g.rows = tw_min(p.rows, pixels - first);
@@ -108,7 +122,15 @@ void tw_fast_conv(const tw_engine *e, const tw_node *node, const tw_window *w,
     }
     for (int32_t i = 0; i < g.rows && !pointwise; i++) {
       if (x == 0) tw_ring_move(&ring, b, y);
-      put_window(&ring, &p, y, x, tw_panel_row(p.panels, i, p.depth));
+      if (whole) {
+        put_window(&ring, y, x, true, tw_panel_row(p.panels, i, p.depth));
+      } else {
+        const int32_t k = i % TW_PANEL_ROWS;
+        put_window(&ring, y, x, false, p.windows + k * p.window_step);
+        if (k == TW_PANEL_ROWS - 1 || i == g.rows - 1) {
+          put_panel(&p, tw_panel_row(p.panels, i - k, p.depth));
+        }
+      }
       if (++x < width) continue;
       x = 0;
       if (++y < height) continue;
