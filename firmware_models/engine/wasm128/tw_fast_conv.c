@@ -99,45 +99,77 @@ static void put_panel(const plan *p, int16_t *panel) {
   }
 }
 
+/* Few pixels: their windows are multiplied as they are. */
+static void run_few(tw_ring *ring, const plan *p, tw_gemm *g, const tw_tensor *output) {
+  g->x = p->windows;
+  g->rows = 1;
+  for (int32_t b = 0; b < output->dims[0]; b++) {
+    for (int32_t y = 0; y < output->dims[1]; y++) {
+      tw_ring_move(ring, b, y);
+      for (int32_t x = 0; x < output->dims[2]; x++, g->out += g->channels) {
+        put_window(ring, y, x, false, p->windows);
+        tw_gemv_run(g);
+      }
+    }
+  }
+}
+
+static void run_pointwise(const tw_tensor *input, const plan *p, int32_t pixels, tw_gemm *g) {
+  const int8_t *x = input->data;
+  for (int32_t first = 0; first < pixels; first += g->rows) {
+    g->rows = tw_min(p->rows, pixels - first);
+    put_pixels(x + first * p->depth, g->rows, g->q->input_zero_point, p->depth, p->panels);
+    tw_gemm_run(g);
+    g->out += g->rows * p->channels;
+  }
+}
+
+static void run_windows(tw_ring *ring, const plan *p, const tw_tensor *output, tw_gemm *g) {
+  const tw_window *w = ring->window;
+  const bool whole = (w->dilation_w == 1 ? w->width : 1) * ring->depth % 8 == 0;
+  const int32_t pixels = output->dims[0] * output->dims[1] * output->dims[2];
+  int32_t b = 0, y = 0, x = 0;
+  for (int32_t first = 0; first < pixels; first += g->rows) {
+    g->rows = tw_min(p->rows, pixels - first);
+    for (int32_t i = 0; i < g->rows; i++) {
+      if (x == 0) tw_ring_move(ring, b, y);
+      if (whole) {
+        put_window(ring, y, x, true, tw_panel_row(p->panels, i, p->depth));
+      } else {
+        const int32_t k = i % TW_PANEL_ROWS;
+        put_window(ring, y, x, false, p->windows + k * p->window_step);
+        if (k == TW_PANEL_ROWS - 1 || i == g->rows - 1) {
+          put_panel(p, tw_panel_row(p->panels, i - k, p->depth));
+        }
+      }
+      if (++x < output->dims[2]) continue;
+      x = 0;
+      if (++y < output->dims[1]) continue;
+      y = 0;
+      b++;
+    }
+    tw_gemm_run(g);
+    g->out += g->rows * p->channels;
+  }
+}
+
 void tw_fast_conv(const tw_engine *e, const tw_node *node, const tw_window *w,
                   const tw_requant *q) {
   const tw_tensor *input = tw_input(e, node, 0), *filter = tw_input(e, node, 1),
                   *output = tw_output(e, node, 0);
   const plan p = make_plan(filter);
-  const bool pointwise = is_pointwise(w, p.width);
-  const int32_t height = output->dims[1], width = output->dims[2];
-  const int32_t pixels = output->dims[0] * height * width;
+  const int32_t pixels = output->dims[0] * output->dims[1] * output->dims[2];
   tw_gemm g = {.x = p.panels, .weights = filter->data, .width = p.width, .depth = p.depth,
                .channels = p.channels, .q = q, .bias = tw_input(e, node, 2),
                .widened = p.widened, .out = output->data};
-  tw_ring ring = {0};
-  if (!pointwise) ring = tw_ring_start(input, output, w, q->input_zero_point, input->dims[3], p.ring);
-  const bool whole = (w->dilation_w == 1 ? w->width : 1) * input->dims[3] % 8 == 0;
-  int32_t b = 0, y = 0, x = 0;
-  for (int32_t first = 0; first < pixels; first += g.rows) {
-    g.rows = tw_min(p.rows, pixels - first);
-    if (pointwise) {
-      put_pixels((const int8_t *)input->data + first * p.depth, g.rows, q->input_zero_point,
-                 p.depth, p.panels);
-    }
-    for (int32_t i = 0; i < g.rows && !pointwise; i++) {
-      if (x == 0) tw_ring_move(&ring, b, y);
-      if (whole) {
-        put_window(&ring, y, x, true, tw_panel_row(p.panels, i, p.depth));
-      } else {
-        const int32_t k = i % TW_PANEL_ROWS;
-        put_window(&ring, y, x, false, p.windows + k * p.window_step);
-        if (k == TW_PANEL_ROWS - 1 || i == g.rows - 1) {
-          put_panel(&p, tw_panel_row(p.panels, i - k, p.depth));
-        }
-      }
-      if (++x < width) continue;
-      x = 0;
-      if (++y < height) continue;
-      y = 0;
-      b++;
-    }
-    tw_gemm_run(&g);
-    g.out += g.rows * p.channels;
+  if (is_pointwise(w, p.width) && pixels >= TW_GEMV_ROWS) {
+    run_pointwise(input, &p, pixels, &g);
+    return;
+  }
+  tw_ring ring = tw_ring_start(input, output, w, q->input_zero_point, input->dims[3], p.ring);
+  if (pixels < TW_GEMV_ROWS) {
+    run_few(&ring, &p, &g, output);
+  } else {
+    run_windows(&ring, &p, output, &g);
   }
 }

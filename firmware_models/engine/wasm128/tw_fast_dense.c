@@ -1,6 +1,6 @@
-#include "tw_simd.h"
+#include "tw_gemm.h"
 
-/* FULLY_CONNECTED: four channels at a time, each row of weights read once and in place. */
+/* FULLY_CONNECTED: a convolution of few pixels, with other names. */
 
 enum { MAX_DEPTH = 16384 };
 
@@ -10,59 +10,16 @@ bool tw_fast_dense_fits(const tw_engine *e, const tw_node *node, const tw_requan
          tw_scales_fit(q, tw_dim(weights, -2));
 }
 
-typedef struct {
-  v128_t a, b, c, d;
-} sums;
-
-TW_INLINE sums step(sums s, v128_t x, const int8_t *const w[4], int32_t i) {
-  return (sums){tw_add_dot(s.a, x, wasm_i16x8_load8x8(w[0] + i)),
-                tw_add_dot(s.b, x, wasm_i16x8_load8x8(w[1] + i)),
-                tw_add_dot(s.c, x, wasm_i16x8_load8x8(w[2] + i)),
-                tw_add_dot(s.d, x, wasm_i16x8_load8x8(w[3] + i))};
-}
-
-/* Four sums of products, each of x with a row of weights. Two steps a turn, as in tw_gemm.c. */
-TW_INLINE v128_t dot_four(const int16_t *x, const int8_t *const w[4], int32_t depth) {
-  const v128_t zero = wasm_i32x4_splat(0);
-  sums s = {zero, zero, zero, zero};
-  int32_t i = 0;
-  for (; i + 16 <= depth; i += 16) {
-    s = step(step(s, wasm_v128_load(x + i), w, i), wasm_v128_load(x + i + 8), w, i + 8);
-  }
-  if (i + 8 <= depth) {
-    s = step(s, wasm_v128_load(x + i), w, i);
-    i += 8;
-  }
-  v128_t total = tw_sum_lanes(s.a, s.b, s.c, s.d);
-  for (; i < depth; i++) {
-    const v128_t column = wasm_i32x4_make(w[0][i], w[1][i], w[2][i], w[3][i]);
-    total = wasm_i32x4_add(total, wasm_i32x4_mul(column, wasm_i32x4_splat(x[i])));
-  }
-  return total;
-}
-
 void tw_fast_dense(const tw_engine *e, const tw_node *node, const tw_requant *q) {
-  const tw_tensor *input = tw_input(e, node, 0), *weights = tw_input(e, node, 1),
-                  *bias = tw_input(e, node, 2), *output = tw_output(e, node, 0);
-  const int32_t channels = tw_dim(weights, -2), depth = tw_dim(weights, -1);
+  const tw_tensor *input = tw_input(e, node, 0), *weights = tw_input(e, node, 1);
+  const int32_t depth = tw_dim(weights, -1);
   const int8_t *row = input->data, *const end = row + input->bytes;
   int16_t *const x = (int16_t *)(void *)tw_work;
-  const uint32_t shift = tw_lane_shift_of(q, bias, channels, (uint32_t)depth * 255 * 128);
-  int8_t *out = output->data;
-  for (; row < end; row += depth) {
+  tw_gemm g = {.x = x, .weights = weights->data, .rows = 1, .width = depth,
+               .channels = tw_dim(weights, -2), .q = q, .bias = tw_input(e, node, 2),
+               .out = tw_output(e, node, 0)->data};
+  for (; row < end; row += depth, g.out += g.channels) {
     tw_widen(row, q->input_zero_point, depth, (int32_t)(end - row), x);
-    for (int32_t c = 0; c < channels; c += 4) {
-      const int8_t *w[4];
-      for (int32_t i = 0; i < 4; i++) {
-        w[i] = (const int8_t *)weights->data + (size_t)tw_min(c + i, channels - 1) * (size_t)depth;
-      }
-      const tw_lane_scale scale = tw_lane_scale_of(q, bias, channels, c, shift);
-      const v128_t sums = tw_rescale_lanes(dot_four(x, w, depth), &scale, shift);
-      int8_t bytes[16];
-      const v128_t results = tw_to_range(sums, sums, q);
-      wasm_v128_store(bytes, wasm_i8x16_narrow_i16x8(results, results));
-      const int32_t count = tw_min(channels - c, 4);
-      for (int32_t i = 0; i < count; i++) *out++ = bytes[i];
-    }
+    tw_gemv_run(&g);
   }
 }

@@ -38,6 +38,18 @@ bool tw_fast_depthwise_fits(const tw_engine *e, const tw_node *node, const tw_wi
 static void pack_weights(const tw_tensor *filter, plan *p) {
   const int8_t *w = filter->data;
   int16_t *out = p->weights;
+  if (p->depth == p->channels) {
+    for (int32_t c = 0; c < p->depth; c += 8) {
+      for (int32_t t = 0; t < p->taps; t += 2, out += 16) {
+        const v128_t a = wasm_i16x8_load8x8(w + t * p->channels + c);
+        const v128_t b = t + 1 == p->taps ? wasm_i16x8_splat(0)
+                                          : wasm_i16x8_load8x8(w + (t + 1) * p->channels + c);
+        wasm_v128_store(out, wasm_i16x8_shuffle(a, b, 0, 8, 1, 9, 2, 10, 3, 11));
+        wasm_v128_store(out + 8, wasm_i16x8_shuffle(a, b, 4, 12, 5, 13, 6, 14, 7, 15));
+      }
+    }
+    return;
+  }
   for (int32_t c = 0; c < p->depth; c += 8) {
     for (int32_t t = 0; t < p->taps; t += 2) {
       for (int32_t i = c; i < c + 8; i++) {
@@ -132,9 +144,46 @@ static plan make_plan(const tw_engine *e, const tw_node *node, const tw_window *
   return p;
 }
 
+/* One output pixel a image: nothing is prepared, as it would be used once. */
+static void run_single(const tw_tensor *input, const tw_tensor *filter, const tw_tensor *output,
+                       const tw_tensor *bias, const tw_window *w, const tw_requant *q) {
+  const int32_t channels = input->dims[3], width = input->dims[2], height = input->dims[1];
+  const int32_t top = -w->pad_h, left = -w->pad_w;
+  const int32_t first_row = tw_max(0, -top), rows = tw_min(w->height, height - top);
+  const int32_t first_column = tw_max(0, -left), columns = tw_min(w->width, width - left);
+  const v128_t zero = wasm_i16x8_splat(q->input_zero_point);
+  const uint32_t shift =
+      tw_lane_shift_of(q, bias, channels, (uint32_t)(w->width * w->height) * 255 * 128);
+  const int8_t *image = input->data;
+  int8_t *out = output->data;
+  for (int32_t b = 0; b < output->dims[0]; b++, image += height * width * channels) {
+    for (int32_t c = 0; c < channels; c += 8, out += 8) {
+      v128_t low = wasm_i32x4_splat(0), high = low;
+      for (int32_t y = first_row; y < rows; y++) {
+        const int8_t *x = image + ((top + y) * width + left) * channels + c;
+        const int8_t *f = (const int8_t *)filter->data + y * w->width * channels + c;
+        for (int32_t i = first_column * channels; i < columns * channels; i += channels) {
+          const v128_t u = wasm_i16x8_sub(wasm_i16x8_load8x8(x + i), zero),
+                       v = wasm_i16x8_load8x8(f + i);
+          low = wasm_i32x4_add(low, wasm_i32x4_extmul_low_i16x8(u, v));
+          high = wasm_i32x4_add(high, wasm_i32x4_extmul_high_i16x8(u, v));
+        }
+      }
+      const tw_lane_scale s0 = tw_lane_scale_of(q, bias, channels, c, shift),
+                          s1 = tw_lane_scale_of(q, bias, channels, c + 4, shift);
+      store(tw_to_range(tw_rescale_lanes(low, &s0, shift), tw_rescale_lanes(high, &s1, shift), q), 8,
+            out);
+    }
+  }
+}
+
 void tw_fast_depthwise(const tw_engine *e, const tw_node *node, const tw_window *w,
                        const tw_requant *q) {
   const tw_tensor *input = tw_input(e, node, 0), *output = tw_output(e, node, 0);
+  if (output->dims[1] * output->dims[2] == 1 && input->dims[3] % 8 == 0) {
+    run_single(input, tw_input(e, node, 1), output, tw_input(e, node, 2), w, q);
+    return;
+  }
   const plan p = make_plan(e, node, w, q);
   int16_t *const memory = p.weights + (uint32_t)p.depth * 2 * pairs(p.taps);
   tw_ring ring = tw_ring_start(input, output, w, q->input_zero_point, p.depth, memory);

@@ -28,4 +28,9 @@ TW_INLINE int16_t *tw_panel_row(int16_t *x, int32_t i, int32_t depth) {
 
 void tw_gemm_run(const tw_gemm *g);
 
+/* The same for rows that lie one behind the other, `depth` apart: faster for fewer than
+ * TW_GEMV_ROWS. `widened` is not used. */
+enum { TW_GEMV_ROWS = 3 };
+void tw_gemv_run(const tw_gemm *g);
+
 #endif
