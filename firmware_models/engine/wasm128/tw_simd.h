@@ -47,7 +47,7 @@ TW_INLINE v128_t tw_sum_lanes(v128_t a, v128_t b, v128_t c, v128_t d) {
  *
  *   x < 0:  -floor((-x m + 2^30 + d / 2 - 1) / d)
  *
- * Without a shift d / 2 is no part of either. */
+ * Without a shift there is no second rounding: d / 2 is no part of either, nor is the last term. */
 
 /* Four doubled accumulators times m, and the nudge, which is 2^31 + d, without the last term: the
  * upper halves. */
@@ -74,20 +74,21 @@ TW_INLINE v128_t tw_with_sign_of(v128_t size, v128_t x) {
 
 /* One scale for all lanes. */
 typedef struct {
-  v128_t multiplier, nudge;
+  v128_t multiplier, nudge, step; /* step: what the last term is, from all bits of a sign */
   uint32_t right;
 } tw_even_scale;
 
 TW_INLINE tw_even_scale tw_even_scale_of(int32_t multiplier, uint32_t right) {
   const uint64_t d = right == 0 ? 0 : (uint64_t)1 << (31 + right);
   return (tw_even_scale){wasm_i32x4_splat(multiplier), wasm_u64x2_splat(((uint64_t)1 << 31) + d),
-                         right};
+                         wasm_i32x4_splat(right == 0 ? 0 : 1), right};
 }
 
 /* Of doubled accumulators. */
 TW_INLINE v128_t tw_rescale_even(v128_t x2, const tw_even_scale *s) {
   const v128_t up = tw_scale_up(x2, s->multiplier, s->nudge, s->nudge);
-  return wasm_i32x4_shr(wasm_i32x4_add(up, wasm_i32x4_shr(x2, 31)), s->right);
+  const v128_t last = wasm_v128_and(wasm_i32x4_shr(x2, 31), s->step);
+  return wasm_i32x4_shr(wasm_i32x4_sub(up, last), s->right);
 }
 
 TW_INLINE v128_t tw_rescale_even_any(v128_t x, const tw_even_scale *s) {

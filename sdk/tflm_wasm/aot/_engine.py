@@ -15,7 +15,7 @@ from tflm_wasm.aot._cache import Cache
 from tflm_wasm.aot._errors import AotError
 
 # The board's compiler unrolls and computes addresses itself, and better, when nobody did before.
-_COMPILE: Final = ("-fno-unroll-loops", "-mllvm", "-disable-lsr", "-DTW_WITHOUT_MANY")
+_COMPILE: Final = ("-fno-unroll-loops", "-DTW_WITHOUT_MANY")
 STACK_BYTES: Final = 2048
 
 
