@@ -69,6 +69,38 @@ def test_scales_of_any_size_give_the_same_bytes(op: str, output_scale: float, pl
     compare(layer.with_input(2, data=ends).to_bytes(), plain)
 
 
+# Of weights, a channel: powers of two tie often; a channel that learned nothing has almost no scale.
+SPREADS = {
+    "powers of two": 2.0 ** -np.arange(3, 11),
+    "three decades": np.geomspace(1e-4, 0.1, 8),
+    "some learned nothing": np.array([0.01, 1e-9, 0.02, 1e-12, 1e-10, 0.005, 1e-8, 0.013]),
+    "nothing learned": np.full(8, 1e-11),
+    "every size": np.geomspace(1e-9, 1.0, 8),
+}
+
+
+@pytest.mark.parametrize("spread", SPREADS)
+@pytest.mark.parametrize(
+    ("op", "shape"),
+    [
+        ("conv", "rows of whole vectors"),
+        ("conv", "two pixels"),
+        ("depthwise", "whole image, whole vectors"),
+        ("depthwise", "wide row"),
+    ],
+)
+def test_scales_that_differ_give_the_same_bytes(
+    op: str, shape: str, spread: str, plain: bytes
+) -> None:
+    make = test_conv_2d.conv if op == "conv" else test_depthwise_conv_2d.depthwise
+    layer = make(3, "int8", shape, per_channel=True)
+    channels = layer.output.shape[-1]
+    scales = np.resize(SPREADS[spread], channels).astype(np.float32)
+    layer = layer.with_input(0, scale=0.0625).with_input(1, scale=scales)
+    layer = layer.with_input(2, scale=scales * np.float32(0.0625)).with_output(scale=0.125)
+    compare(layer.to_bytes(), plain, count=12)
+
+
 @pytest.mark.parametrize("depth", DEPTHS)
 @pytest.mark.parametrize("channels", COUNTS)
 def test_a_dense_layer_gives_the_same_bytes(depth: int, channels: int, plain: bytes) -> None:

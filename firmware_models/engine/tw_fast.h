@@ -12,7 +12,8 @@
 
 #define TW_FAST_OR(fast, plain) ((void)(plain), (fast))
 
-bool tw_fast_conv_fits(const tw_engine *e, const tw_node *node);
+bool tw_fast_conv_fits(const tw_engine *e, const tw_node *node, const tw_window *w,
+                       const tw_requant *q);
 void tw_fast_conv(const tw_engine *e, const tw_node *node, const tw_window *w,
                   const tw_requant *q);
 
@@ -32,8 +33,9 @@ void tw_fast_sum_i8(const void *params, const tw_row *row);
 
 #define TW_FAST_OR(fast, plain) (plain)
 
-static inline bool tw_fast_conv_fits(const tw_engine *e, const tw_node *node) {
-  (void)e, (void)node;
+static inline bool tw_fast_conv_fits(const tw_engine *e, const tw_node *node, const tw_window *w,
+                                     const tw_requant *q) {
+  (void)e, (void)node, (void)w, (void)q;
   return false;
 }
 static inline void tw_fast_conv(const tw_engine *e, const tw_node *node, const tw_window *w,

@@ -41,6 +41,9 @@ SHAPES = {
     "stride larger than window": ((1, 9, 9), 3, 1, (2, 2), (4, 5), (1, 1), "valid"),
     "large window": ((1, 30, 30), 2, 1, (30, 30), (1, 1), (1, 1), "valid"),
     "whole image": ((2, 4, 4), 9, 1, (4, 4), (1, 1), (1, 1), "valid"),
+    "whole image, whole vectors": ((2, 4, 4), 16, 1, (4, 4), (1, 1), (1, 1), "valid"),
+    "one pixel": ((1, 1, 1), 8, 1, (3, 3), (1, 1), (1, 1), "same"),
+    "wide row": ((1, 2, 7), 16, 1, (2, 3), (1, 1), (1, 1), "same"),
 }
 
 

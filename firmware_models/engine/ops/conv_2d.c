@@ -84,7 +84,7 @@ static tw_status prepare(tw_engine *e, tw_node *node) {
   }
   int32_t bias_type = tw_fb_u8(&e->fb, options, OPTION_BIAS_TYPE, TW_BIAS_FLOAT32);
   TW_TRY(tw_requant_prepare(e, node, channels, activation, bias_type, false, &c->q));
-  c->fast = tw_input(e, node, 0)->type == TW_INT8 && tw_fast_conv_fits(e, node);
+  c->fast = tw_input(e, node, 0)->type == TW_INT8 && tw_fast_conv_fits(e, node, &c->window, &c->q);
   return TW_OK;
 }
 

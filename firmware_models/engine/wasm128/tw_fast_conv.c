@@ -3,68 +3,41 @@
 /* CONV_2D as a matrix product: the elements under the windows of some output pixels are laid out as
  * rows of int16, which the filters are multiplied with. */
 
-enum { MAX_DEPTH = 4096, ROWS_BYTES = 20480 }; /* rows that stay in the first cache */
+enum { MAX_DEPTH = 4096, PANEL_BYTES = 20480 }; /* panels that stay in the first cache */
 
 static int32_t round_up(int32_t n) { return (n + 7) & ~7; }
 
-static int32_t row_width(const tw_tensor *filter) {
-  return filter->dims[1] * filter->dims[2] * filter->dims[3];
-}
-
-bool tw_fast_conv_fits(const tw_engine *e, const tw_node *node) {
-  const tw_tensor *input = tw_input(e, node, 0), *filter = tw_input(e, node, 1);
-  return filter->type == TW_INT8 && filter->dims[3] == input->dims[3] &&
-         tw_elements(filter) / (uint32_t)filter->dims[0] <= MAX_DEPTH;
-}
-
+/* The parts of the working memory, in elements of int16. */
 typedef struct {
-  const tw_tensor *input;
-  const tw_window *window;
-  int32_t zero;
-  const int8_t *end; /* of the input */
-} source;
+  int32_t width, depth, channels; /* of the product */
+  int32_t rows;                   /* that are multiplied at a time */
+  int16_t *widened, *windows, *panels, *ring;
+  int32_t window_step;            /* from one window to the next */
+} plan;
 
-static int16_t *put_zeros(int16_t *out, int32_t n) {
-  for (int32_t i = 0; i < n; i++) out[i] = 0;
-  return out + n;
+static plan make_plan(const tw_tensor *filter) {
+  const int32_t width = (int32_t)(tw_elements(filter) / (uint32_t)filter->dims[0]);
+  const int32_t depth = round_up(width);
+  plan p = {.width = width, .depth = depth, .channels = filter->dims[0],
+            .rows = tw_max(PANEL_BYTES / 2 / depth / TW_PANEL_ROWS, 1) * TW_PANEL_ROWS};
+  p.widened = (int16_t *)(void *)tw_work;
+  p.window_step = depth + 8;
+  p.windows = p.widened + 2 * depth;
+  p.panels = p.windows + TW_PANEL_ROWS * p.window_step;
+  p.ring = p.panels + p.rows * depth;
+  return p;
 }
 
-/* Everything is written in order, so what a copy writes past its end is written again. */
-static int16_t *put(const source *s, const int8_t *x, int32_t n, int16_t *out) {
-  tw_widen(x, s->zero, n, (int32_t)(s->end - x), out);
-  return out + n;
-}
-
-/* The elements under one row of a window whose first column is `x`; `row` is a row of the image. */
-static int16_t *put_row(const source *s, const int8_t *row, int32_t x, int16_t *out) {
-  const tw_window *w = s->window;
-  const int32_t width = s->input->dims[2], depth = s->input->dims[3];
-  if (w->dilation_w == 1) {
-    const int32_t from = tw_max(x, 0), to = tw_min(x + w->width, width);
-    if (from >= to) return put_zeros(out, w->width * depth);
-    out = put_zeros(out, (from - x) * depth);
-    out = put(s, row + from * depth, (to - from) * depth, out);
-    return put_zeros(out, (x + w->width - to) * depth);
+bool tw_fast_conv_fits(const tw_engine *e, const tw_node *node, const tw_window *w,
+                       const tw_requant *q) {
+  const tw_tensor *input = tw_input(e, node, 0), *filter = tw_input(e, node, 1);
+  if (filter->type != TW_INT8 || filter->dims[3] != input->dims[3] ||
+      tw_elements(filter) / (uint32_t)filter->dims[0] > MAX_DEPTH) {
+    return false;
   }
-  for (int32_t i = 0; i < w->width; i++, x += w->dilation_w) {
-    out = x >= 0 && x < width ? put(s, row + x * depth, depth, out) : put_zeros(out, depth);
-  }
-  return out;
-}
-
-/* The elements under the window of output pixel (y, x) of an image. */
-static void put_window(const source *s, const int8_t *image, int32_t y, int32_t x, int16_t *out) {
-  const tw_window *w = s->window;
-  const int32_t height = s->input->dims[1], row_elements = s->input->dims[2] * s->input->dims[3];
-  const int16_t *const start = out;
-  y = y * w->stride_h - w->pad_h;
-  x = x * w->stride_w - w->pad_w;
-  for (int32_t i = 0; i < w->height; i++, y += w->dilation_h) {
-    out = y >= 0 && y < height ? put_row(s, image + y * row_elements, x, out)
-                               : put_zeros(out, w->width * s->input->dims[3]);
-  }
-  const int32_t width = (int32_t)(out - start);
-  put_zeros(out, round_up(width) - width);
+  const uint32_t taken = (uint32_t)((uint8_t *)make_plan(filter).ring - tw_work);
+  return tw_ring_bytes(tw_output(e, node, 0), w, (uint32_t)input->dims[3]) <= TW_WORK_BYTES - taken &&
+         tw_scales_fit(q, filter->dims[0]);
 }
 
 /* A window that is one pixel, moved by one: its rows are the input as it lies there. */
@@ -72,36 +45,131 @@ static bool is_pointwise(const tw_window *w, int32_t depth) {
   return w->height == 1 && w->width == 1 && w->stride_h == 1 && w->stride_w == 1 && depth % 8 == 0;
 }
 
+static void put_pixels(const int8_t *x, int32_t count, int32_t zero, int32_t depth, int16_t *panels) {
+  const v128_t zeros = wasm_i16x8_splat((int16_t)zero);
+  for (int32_t i = 0; i < count; i++) {
+    int16_t *out = tw_panel_row(panels, i, depth);
+    for (const int8_t *const end = x + depth; x < end; x += 8, out += TW_PANEL_STEP) {
+      wasm_v128_store(out, wasm_i16x8_sub(wasm_i16x8_load8x8(x), zeros));
+    }
+  }
+}
+
+/* Copies eight at a time, to every `step` elements. */
+TW_INLINE int16_t *copy(const int16_t *x, int32_t n, int32_t step, int16_t *out) {
+  for (; n > 8; n -= 16, x += 16, out += 2 * step) {
+    const v128_t a = wasm_v128_load(x), b = wasm_v128_load(x + 8);
+    wasm_v128_store(out, a);
+    wasm_v128_store(out + step, b);
+  }
+  if (n <= 0) return out;
+  wasm_v128_store(out, wasm_v128_load(x));
+  return out + step;
+}
+
+/* The elements under the window at output pixel (y, x): to `out`, in steps of TW_PANEL_STEP, when
+ * that takes whole steps, else side by side. */
+TW_INLINE void put_window(const tw_ring *r, int32_t y, int32_t x, bool whole, int16_t *out) {
+  const tw_window *w = r->window;
+  const bool dense = w->dilation_w == 1; /* a row's elements lie side by side */
+  const int32_t n = dense ? w->width * r->depth : r->depth, runs = dense ? 1 : w->width;
+  const int32_t first = x * w->stride_w * r->depth, run_step = w->dilation_w * r->depth;
+  y = y * w->stride_h - w->pad_h;
+  for (int32_t i = 0; i < w->height; i++, y += w->dilation_h) {
+    const int16_t *from = tw_ring_row(r, y) + first;
+    for (int32_t k = 0; k < runs; k++, from += run_step) {
+      if (whole) {
+        out = copy(from, n, TW_PANEL_STEP, out);
+      } else { /* in order, so that what a copy writes past its end is written again */
+        copy(from, n, 8, out);
+        out += n;
+      }
+    }
+  }
+}
+
+/* Windows that lie side by side, to a panel. */
+static void put_panel(const plan *p, int16_t *panel) {
+  for (int32_t i = 0; i < TW_PANEL_ROWS; i++) {
+    int16_t *const window = p->windows + i * p->window_step;
+    for (int32_t k = p->width; k < p->depth; k++) window[k] = 0;
+  }
+  for (int32_t i = 0; i < TW_PANEL_ROWS; i++) {
+    copy(p->windows + i * p->window_step, p->depth, TW_PANEL_STEP, panel + 8 * i);
+  }
+}
+
+/* Few pixels: their windows are multiplied as they are. */
+static void run_few(tw_ring *ring, const plan *p, tw_gemm *g, const tw_tensor *output) {
+  g->x = p->windows;
+  g->rows = 1;
+  for (int32_t b = 0; b < output->dims[0]; b++) {
+    for (int32_t y = 0; y < output->dims[1]; y++) {
+      tw_ring_move(ring, b, y);
+      for (int32_t x = 0; x < output->dims[2]; x++, g->out += g->channels) {
+        put_window(ring, y, x, false, p->windows);
+        tw_gemv_run(g);
+      }
+    }
+  }
+}
+
+static void run_pointwise(const tw_tensor *input, const plan *p, int32_t pixels, tw_gemm *g) {
+  const int8_t *x = input->data;
+  for (int32_t first = 0; first < pixels; first += g->rows) {
+    g->rows = tw_min(p->rows, pixels - first);
+    put_pixels(x + first * p->depth, g->rows, g->q->input_zero_point, p->depth, p->panels);
+    tw_gemm_run(g);
+    g->out += g->rows * p->channels;
+  }
+}
+
+static void run_windows(tw_ring *ring, const plan *p, const tw_tensor *output, tw_gemm *g) {
+  const tw_window *w = ring->window;
+  const bool whole = (w->dilation_w == 1 ? w->width : 1) * ring->depth % 8 == 0;
+  const int32_t pixels = output->dims[0] * output->dims[1] * output->dims[2];
+  int32_t b = 0, y = 0, x = 0;
+  for (int32_t first = 0; first < pixels; first += g->rows) {
+    g->rows = tw_min(p->rows, pixels - first);
+    for (int32_t i = 0; i < g->rows; i++) {
+      if (x == 0) tw_ring_move(ring, b, y);
+      if (whole) {
+        put_window(ring, y, x, true, tw_panel_row(p->panels, i, p->depth));
+      } else {
+        const int32_t k = i % TW_PANEL_ROWS;
+        put_window(ring, y, x, false, p->windows + k * p->window_step);
+        if (k == TW_PANEL_ROWS - 1 || i == g->rows - 1) {
+          put_panel(p, tw_panel_row(p->panels, i - k, p->depth));
+        }
+      }
+      if (++x < output->dims[2]) continue;
+      x = 0;
+      if (++y < output->dims[1]) continue;
+      y = 0;
+      b++;
+    }
+    tw_gemm_run(g);
+    g->out += g->rows * p->channels;
+  }
+}
+
 void tw_fast_conv(const tw_engine *e, const tw_node *node, const tw_window *w,
                   const tw_requant *q) {
   const tw_tensor *input = tw_input(e, node, 0), *filter = tw_input(e, node, 1),
                   *output = tw_output(e, node, 0);
-  const int32_t depth = round_up(row_width(filter)), channels = filter->dims[0];
-  const int32_t height = output->dims[1], width = output->dims[2];
-  const int32_t pixels = output->dims[0] * height * width;
-  const int32_t image = input->dims[1] * input->dims[2] * input->dims[3];
-  const int32_t most = tw_max((ROWS_BYTES / 2 / depth) & ~3, 4);
-  int16_t *const widened = (int16_t *)(void *)tw_work, *const rows = widened + 2 * depth;
-  const source s = {input, w, q->input_zero_point, (const int8_t *)input->data + input->bytes};
-  tw_gemm g = {.x = rows, .weights = filter->data, .width = row_width(filter), .depth = depth,
-               .channels = channels, .q = q, .bias = tw_input(e, node, 2), .widened = widened,
-               .out = output->data};
-  int32_t b = 0, y = 0, x = 0;
-  for (int32_t first = 0; first < pixels; first += g.rows) {
-    g.rows = tw_min(most, pixels - first);
-    if (is_pointwise(w, g.width)) {
-      put(&s, (const int8_t *)input->data + first * depth, g.rows * depth, rows);
-    } else {
-      for (int32_t i = 0; i < g.rows; i++) {
-        put_window(&s, (const int8_t *)input->data + b * image, y, x, rows + i * depth);
-        if (++x < width) continue;
-        x = 0;
-        if (++y < height) continue;
-        y = 0;
-        b++;
-      }
-    }
-    tw_gemm_run(&g);
-    g.out += g.rows * channels;
+  const plan p = make_plan(filter);
+  const int32_t pixels = output->dims[0] * output->dims[1] * output->dims[2];
+  tw_gemm g = {.x = p.panels, .weights = filter->data, .width = p.width, .depth = p.depth,
+               .channels = p.channels, .q = q, .bias = tw_input(e, node, 2),
+               .widened = p.widened, .out = output->data};
+  if (is_pointwise(w, p.width) && pixels >= TW_GEMV_ROWS) {
+    run_pointwise(input, &p, pixels, &g);
+    return;
+  }
+  tw_ring ring = tw_ring_start(input, output, w, q->input_zero_point, input->dims[3], p.ring);
+  if (pixels < TW_GEMV_ROWS) {
+    run_few(&ring, &p, &g, output);
+  } else {
+    run_windows(&ring, &p, output, &g);
   }
 }

@@ -3,46 +3,53 @@
 /* DEPTHWISE_CONV_2D with one filter a channel: eight channels at a time, two taps at a time. The
  * rows of the image under the window are kept widened, with zeros where the window leaves it. */
 
-enum { MAX_TAPS = 64 };
+enum { MAX_TAPS = 64, MAX_CHANNELS = 4096 };
 
 typedef struct {
   int32_t channels, depth; /* depth: channels rounded up to 8 */
-  int32_t taps, columns;   /* columns: of a widened row */
+  int32_t taps;
   int16_t *weights;        /* for 8 channels: for two taps: 8 pairs */
   tw_lane_scale *scales;   /* for 4 channels */
-  int16_t *rows, *zeros;   /* the window's height rows, in a ring, and one of zeros */
+  uint32_t shift;
 } plan;
 
 static uint32_t pairs(int32_t taps) { return (uint32_t)(taps + 1) / 2; }
 
-static uint32_t bytes_needed(uint32_t depth, uint32_t taps, uint32_t height, uint32_t columns) {
-  return depth * 4 * pairs((int32_t)taps) + depth * (uint32_t)sizeof(tw_lane_scale) / 4 +
-         (height + 1) * columns * depth * 2 + 16;
-}
-
-static int32_t columns_of(const tw_tensor *output, const tw_window *w) {
-  return (output->dims[2] - 1) * w->stride_w + w->width;
+/* Of scales and weights. */
+static uint32_t bytes_needed(uint32_t depth, int32_t taps) {
+  return depth / 4 * (uint32_t)sizeof(tw_lane_scale) + depth * 4 * pairs(taps);
 }
 
 bool tw_fast_depthwise_fits(const tw_engine *e, const tw_node *node, const tw_window *w,
                             const tw_requant *q) {
   const tw_tensor *input = tw_input(e, node, 0), *filter = tw_input(e, node, 1),
                   *output = tw_output(e, node, 0);
-  const uint32_t columns = (uint32_t)columns_of(output, w), taps = (uint32_t)w->width * w->height;
-  if (filter->type != TW_INT8 || filter->dims[3] != input->dims[3] || taps > MAX_TAPS ||
-      w->dilation_h != 1 || w->dilation_w != 1) {
+  const int32_t taps = w->width * w->height, channels = filter->dims[3];
+  if (filter->type != TW_INT8 || channels != input->dims[3] || channels > MAX_CHANNELS ||
+      taps > MAX_TAPS || w->dilation_h != 1 || w->dilation_w != 1) {
     return false;
   }
-  if (input->dims[3] > 4096 || columns > 4096) return false; /* so that nothing overflows */
-  const uint32_t depth = ((uint32_t)input->dims[3] + 7) & ~7u;
-  return bytes_needed(depth, taps, w->height, columns) <= TW_WORK_BYTES &&
-         tw_lane_scales_fit(q, filter->dims[3]);
+  const uint32_t depth = ((uint32_t)channels + 7) & ~7u, ring = tw_ring_bytes(output, w, depth);
+  return ring <= TW_WORK_BYTES && ring + bytes_needed(depth, taps) <= TW_WORK_BYTES &&
+         tw_scales_fit(q, channels);
 }
 
 /* Weights of two taps side by side, channel by channel, as the dot product takes them. */
 static void pack_weights(const tw_tensor *filter, plan *p) {
   const int8_t *w = filter->data;
   int16_t *out = p->weights;
+  if (p->depth == p->channels) {
+    for (int32_t c = 0; c < p->depth; c += 8) {
+      for (int32_t t = 0; t < p->taps; t += 2, out += 16) {
+        const v128_t a = wasm_i16x8_load8x8(w + t * p->channels + c);
+        const v128_t b = t + 1 == p->taps ? wasm_i16x8_splat(0)
+                                          : wasm_i16x8_load8x8(w + (t + 1) * p->channels + c);
+        wasm_v128_store(out, wasm_i16x8_shuffle(a, b, 0, 8, 1, 9, 2, 10, 3, 11));
+        wasm_v128_store(out + 8, wasm_i16x8_shuffle(a, b, 4, 12, 5, 13, 6, 14, 7, 15));
+      }
+    }
+    return;
+  }
   for (int32_t c = 0; c < p->depth; c += 8) {
     for (int32_t t = 0; t < p->taps; t += 2) {
       for (int32_t i = c; i < c + 8; i++) {
@@ -50,22 +57,6 @@ static void pack_weights(const tw_tensor *filter, plan *p) {
         *out++ = i < p->channels && t + 1 < p->taps ? w[(t + 1) * p->channels + i] : 0;
       }
     }
-  }
-}
-
-/* Row `y` of an image into the ring; `left` columns of zeros in front. */
-static void widen_row(const tw_tensor *input, const int8_t *image, int32_t y, int32_t left,
-                      int32_t zero, const plan *p, int16_t *out) {
-  const int32_t width = input->dims[2];
-  const int8_t *const end = (const int8_t *)input->data + input->bytes;
-  const int8_t *in = image + y * width * p->channels;
-  if (p->depth == p->channels) {
-    const int32_t count = tw_min(width, p->columns - left) * p->depth;
-    tw_widen(in, zero, count, (int32_t)(end - in), out + left * p->depth);
-    return;
-  }
-  for (int32_t x = left; x < tw_min(left + width, p->columns); x++, in += p->channels) {
-    tw_widen(in, zero, p->channels, tw_min((int32_t)(end - in), p->depth), out + x * p->depth);
   }
 }
 
@@ -97,67 +88,116 @@ TW_INLINE void store(v128_t x, int32_t count, int8_t *out) {
 }
 
 TW_INLINE void outputs(const int16_t *const taps[], const plan *p, int32_t x, int32_t stride,
-                       int32_t pixels, const tw_requant *q, int8_t *out) {
+                       int32_t pixels, uint32_t shift, const tw_requant *q, int8_t *out) {
   const int16_t *w = p->weights;
   const tw_lane_scale *scale = p->scales;
   for (int32_t c = 0; c < p->depth; c += 8, w += 16 * pairs(p->taps), scale += 2) {
     v128_t low[4], high[4];
     sum_taps(taps, p, x * stride * p->depth + c, stride * p->depth, w, pixels, low, high);
     for (int32_t i = 0; i < pixels; i++) {
-      const v128_t a = tw_rescale_lanes(low[i], scale), b = tw_rescale_lanes(high[i], scale + 1);
+      const v128_t a = tw_rescale_lanes(low[i], scale, shift),
+                   b = tw_rescale_lanes(high[i], scale + 1, shift);
       store(tw_to_range(a, b, q), p->channels - c, out + i * p->channels + c);
     }
   }
 }
 
+typedef void pixels_of(const int16_t *const taps[], const plan *p, int32_t x, int32_t stride,
+                       const tw_requant *q, int8_t *out);
+
+#define PIXELS(name, count, shift)                                                             \
+  static TW_NOINLINE void name(const int16_t *const taps[], const plan *p, int32_t x, int32_t stride, \
+                               const tw_requant *q, int8_t *out) {                             \
+    outputs(taps, p, x, stride, (count), (shift), q, out);                                     \
+  }
+
+PIXELS(one, 1, p->shift)
+PIXELS(two, 2, p->shift)
+PIXELS(three, 3, p->shift)
+PIXELS(four, 4, p->shift)
+PIXELS(any, 1, 0)
+
 static void output_row(const int16_t *const taps[], const plan *p, int32_t width, int32_t stride,
                        const tw_requant *q, int8_t *out) {
-  int32_t x = 0;
-  for (; x + 4 <= width; x += 4) outputs(taps, p, x, stride, 4, q, out + x * p->channels);
-  for (; x < width; x++) outputs(taps, p, x, stride, 1, q, out + x * p->channels);
+  static pixels_of *const of[] = {NULL, one, two, three, four};
+  const int32_t most = p->shift == 0 ? 1 : 4;
+  for (int32_t x = 0; x < width;) {
+    const int32_t count = tw_min(width - x, most);
+    (most == 1 ? any : of[count])(taps, p, x, stride, q, out + x * p->channels);
+    x += count;
+  }
 }
 
 static plan make_plan(const tw_engine *e, const tw_node *node, const tw_window *w,
                       const tw_requant *q) {
-  const tw_tensor *filter = tw_input(e, node, 1), *output = tw_output(e, node, 0);
+  const tw_tensor *filter = tw_input(e, node, 1);
   plan p = {.channels = filter->dims[3], .depth = (filter->dims[3] + 7) & ~7,
-            .taps = w->width * w->height, .columns = columns_of(output, w)};
+            .taps = w->width * w->height};
   p.scales = (tw_lane_scale *)(void *)tw_work;
   p.weights = (int16_t *)(void *)(p.scales + p.depth / 4);
-  p.zeros = p.weights + (uint32_t)p.depth * 2 * pairs(p.taps);
-  p.rows = p.zeros + p.columns * p.depth;
-  memset(p.zeros, 0, (size_t)(w->height + 1) * (size_t)(p.columns * p.depth) * 2);
   pack_weights(filter, &p);
+  const tw_tensor *bias = tw_input(e, node, 2);
+  p.shift = tw_lane_shift_of(q, bias, p.channels, (uint32_t)p.taps * 255 * 128);
   for (int32_t c = 0; c < p.depth; c += 4) {
-    p.scales[c / 4] = tw_lane_scale_of(q, tw_input(e, node, 2), p.channels, c);
+    p.scales[c / 4] = tw_lane_scale_of(q, bias, p.channels, c, p.shift);
   }
   return p;
+}
+
+/* One output pixel a image: nothing is prepared, as it would be used once. */
+static void run_single(const tw_tensor *input, const tw_tensor *filter, const tw_tensor *output,
+                       const tw_tensor *bias, const tw_window *w, const tw_requant *q) {
+  const int32_t channels = input->dims[3], width = input->dims[2], height = input->dims[1];
+  const int32_t top = -w->pad_h, left = -w->pad_w;
+  const int32_t first_row = tw_max(0, -top), rows = tw_min(w->height, height - top);
+  const int32_t first_column = tw_max(0, -left), columns = tw_min(w->width, width - left);
+  const v128_t zero = wasm_i16x8_splat(q->input_zero_point);
+  const uint32_t shift =
+      tw_lane_shift_of(q, bias, channels, (uint32_t)(w->width * w->height) * 255 * 128);
+  const int8_t *image = input->data;
+  int8_t *out = output->data;
+  for (int32_t b = 0; b < output->dims[0]; b++, image += height * width * channels) {
+    for (int32_t c = 0; c < channels; c += 8, out += 8) {
+      v128_t low = wasm_i32x4_splat(0), high = low;
+      for (int32_t y = first_row; y < rows; y++) {
+        const int8_t *x = image + ((top + y) * width + left) * channels + c;
+        const int8_t *f = (const int8_t *)filter->data + y * w->width * channels + c;
+        for (int32_t i = first_column * channels; i < columns * channels; i += channels) {
+          const v128_t u = wasm_i16x8_sub(wasm_i16x8_load8x8(x + i), zero),
+                       v = wasm_i16x8_load8x8(f + i);
+          low = wasm_i32x4_add(low, wasm_i32x4_extmul_low_i16x8(u, v));
+          high = wasm_i32x4_add(high, wasm_i32x4_extmul_high_i16x8(u, v));
+        }
+      }
+      const tw_lane_scale s0 = tw_lane_scale_of(q, bias, channels, c, shift),
+                          s1 = tw_lane_scale_of(q, bias, channels, c + 4, shift);
+      store(tw_to_range(tw_rescale_lanes(low, &s0, shift), tw_rescale_lanes(high, &s1, shift), q), 8,
+            out);
+    }
+  }
 }
 
 void tw_fast_depthwise(const tw_engine *e, const tw_node *node, const tw_window *w,
                        const tw_requant *q) {
   const tw_tensor *input = tw_input(e, node, 0), *output = tw_output(e, node, 0);
-  const int32_t height = input->dims[1], image = height * input->dims[2] * input->dims[3];
+  if (output->dims[1] * output->dims[2] == 1 && input->dims[3] % 8 == 0) {
+    run_single(input, tw_input(e, node, 1), output, tw_input(e, node, 2), w, q);
+    return;
+  }
   const plan p = make_plan(e, node, w, q);
-  const int32_t row_elements = p.columns * p.depth;
+  int16_t *const memory = p.weights + (uint32_t)p.depth * 2 * pairs(p.taps);
+  tw_ring ring = tw_ring_start(input, output, w, q->input_zero_point, p.depth, memory);
   int8_t *out = output->data;
   for (int32_t b = 0; b < output->dims[0]; b++) {
-    int32_t widened = 0; /* rows of the image in the ring, so far */
     for (int32_t y = 0; y < output->dims[1]; y++) {
-      const int32_t top = y * w->stride_h - w->pad_h;
+      tw_ring_move(&ring, b, y);
       const int16_t *taps[MAX_TAPS + 1];
-      widened = tw_max(widened, top);
-      for (; widened < tw_min(top + w->height, height); widened++) {
-        widen_row(input, (const int8_t *)input->data + b * image, widened, w->pad_w,
-                  q->input_zero_point, &p, p.rows + widened % w->height * row_elements);
+      int32_t t = 0;
+      for (int32_t i = 0; i < w->height; i++) {
+        const int16_t *row = tw_ring_row(&ring, y * w->stride_h - w->pad_h + i);
+        for (int32_t k = 0; k < w->width; k++) taps[t++] = row + k * p.depth;
       }
-      for (int32_t t = 0; t < p.taps; t++) {
-        const int32_t row = top + t / w->width;
-        const int16_t *at = row >= 0 && row < height ? p.rows + row % w->height * row_elements
-                                                     : p.zeros;
-        taps[t] = at + t % w->width * p.depth;
-      }
-      taps[p.taps] = taps[p.taps - 1];
+      taps[t] = taps[t - 1];
       output_row(taps, &p, output->dims[2], w->stride_w, q, out);
       out += output->dims[2] * p.channels;
     }

@@ -2,22 +2,6 @@
 
 /* ADD and SUB of int8, eight elements at a time. */
 
-typedef struct {
-  v128_t multiplier, mask, half;
-  uint32_t right;
-} scale;
-
-static scale scale_of(int32_t multiplier, int32_t right) {
-  const uint32_t mask = ((uint32_t)1 << right) - 1;
-  return (scale){wasm_i32x4_splat(multiplier), wasm_u32x4_splat(mask), wasm_u32x4_splat(mask >> 1),
-                 (uint32_t)right};
-}
-
-TW_INLINE v128_t rescale(v128_t x, const scale *s) {
-  x = tw_doubling_high_products(x, s->multiplier);
-  return tw_round_half_away(x, wasm_i32x4_shr(x, s->right), s->mask, s->half);
-}
-
 /* Eight elements, or one for all of them. */
 TW_INLINE v128_t load(const int8_t *x, uint32_t step, uint32_t count) {
   if (step == 0) return wasm_i16x8_splat(*x);
@@ -31,13 +15,13 @@ void tw_fast_sum_i8(const void *params, const tw_row *row) {
   const tw_sum *s = params;
   const int8_t *a = row->in[0], *b = row->in[1];
   int8_t *out = row->out;
-  const uint32_t left = (uint32_t)s->left_shift;
-  const scale scale_a = scale_of(s->multipliers[0], s->right_shifts[0]),
-              scale_b = scale_of(s->multipliers[1], s->right_shifts[1]),
-              scale_out = scale_of(s->out_multiplier, s->out_right_shift);
+  const uint32_t left = (uint32_t)s->left_shift + 1; /* doubled */
+  const tw_even_scale scale_a = tw_even_scale_of(s->multipliers[0], (uint32_t)s->right_shifts[0]),
+              scale_b = tw_even_scale_of(s->multipliers[1], (uint32_t)s->right_shifts[1]),
+              scale_out = tw_even_scale_of(s->out_multiplier, (uint32_t)s->out_right_shift);
   const v128_t zero_a = wasm_i16x8_splat(s->zero_points[0]),
                zero_b = wasm_i16x8_splat(s->zero_points[1]),
-               zero_out = wasm_i32x4_splat(s->out_zero_point),
+               zero_out = wasm_i16x8_splat(s->out_zero_point),
                low = wasm_i16x8_splat((int16_t)s->low), high = wasm_i16x8_splat((int16_t)s->high);
   const v128_t sign = wasm_i32x4_splat(s->subtract ? -1 : 0);
   for (uint32_t i = 0; i < row->count; i += 8) {
@@ -48,12 +32,12 @@ void tw_fast_sum_i8(const void *params, const tw_row *row) {
     for (int32_t k = 0; k < 2; k++) {
       v128_t u = k == 0 ? wasm_i32x4_extend_low_i16x8(x) : wasm_i32x4_extend_high_i16x8(x);
       v128_t v = k == 0 ? wasm_i32x4_extend_low_i16x8(y) : wasm_i32x4_extend_high_i16x8(y);
-      u = rescale(wasm_i32x4_shl(u, left), &scale_a);
-      v = rescale(wasm_i32x4_shl(v, left), &scale_b);
+      u = tw_rescale_even(wasm_i32x4_shl(u, left), &scale_a);
+      v = tw_rescale_even(wasm_i32x4_shl(v, left), &scale_b);
       v = wasm_i32x4_sub(wasm_v128_xor(v, sign), sign); /* -v to subtract */
-      sums[k] = wasm_i32x4_add(rescale(wasm_i32x4_add(u, v), &scale_out), zero_out);
+      sums[k] = tw_rescale_even(wasm_i32x4_shl(wasm_i32x4_add(u, v), 1), &scale_out);
     }
-    v128_t bytes = wasm_i16x8_narrow_i32x4(sums[0], sums[1]);
+    v128_t bytes = wasm_i16x8_add_sat(wasm_i16x8_narrow_i32x4(sums[0], sums[1]), zero_out);
     bytes = wasm_i16x8_min(wasm_i16x8_max(bytes, low), high);
     bytes = wasm_i8x16_narrow_i16x8(bytes, bytes);
     if (count >= 8) {

@@ -4,27 +4,21 @@
  * each vector of weights that is loaded serves four rows. */
 
 typedef struct {
-  v128_t bias, multiplier, mask, half;
-  uint32_t left, right;
+  v128_t bias;
+  tw_even_scale even;
 } scale;
 
 static scale scale_of(const tw_gemm *g, int32_t channel) {
-  const int32_t i = g->q->per_channel ? channel : 0, shift = g->q->shifts[i];
-  const uint32_t right = (uint32_t)tw_max(-shift, 0), mask = ((uint32_t)1 << right) - 1;
+  const int32_t i = g->q->per_channel ? channel : 0;
   return (scale){
       wasm_i32x4_splat(g->bias == NULL ? 0 : ((const int32_t *)g->bias->data)[channel]),
-      wasm_i32x4_splat(g->q->multipliers[i]),
-      wasm_u32x4_splat(mask),
-      wasm_u32x4_splat(mask >> 1),
-      (uint32_t)tw_max(shift, 0),
-      right,
+      tw_even_scale_of(g->q->multipliers[i], (uint32_t)-g->q->shifts[i]),
   };
 }
 
-TW_INLINE v128_t rescale(v128_t sum, const scale *s) {
-  const v128_t x = wasm_i32x4_shl(wasm_i32x4_add(sum, s->bias), s->left);
-  const v128_t product = tw_doubling_high_products(x, s->multiplier);
-  return tw_round_half_away(product, wasm_i32x4_shr(product, s->right), s->mask, s->half);
+TW_INLINE v128_t rescale(v128_t sum, const scale *s, bool any) {
+  const v128_t x = wasm_i32x4_add(sum, s->bias);
+  return any ? tw_rescale_even_any(x, &s->even) : tw_rescale_even(wasm_i32x4_shl(x, 1), &s->even);
 }
 
 /* Two rows of weights, eight elements of each in turn; a second one that is missing is zeros. */
@@ -67,38 +61,59 @@ TW_INLINE void store(v128_t bytes, int32_t rows, int32_t channels, bool two, int
   }
 }
 
-static void run_pair(const tw_gemm *g, int32_t channel) {
+/* Sums of products of four rows with the first and the second channel. */
+typedef struct {
+  v128_t a0, a1, a2, a3, b0, b1, b2, b3;
+} sums;
+
+TW_INLINE sums step(sums s, const int16_t *x, const int16_t *w) {
+  const v128_t u = wasm_v128_load(w), v = wasm_v128_load(w + 8);
+  const v128_t x0 = wasm_v128_load(x), x1 = wasm_v128_load(x + 8), x2 = wasm_v128_load(x + 16),
+               x3 = wasm_v128_load(x + 24);
+  return (sums){tw_add_dot(s.a0, x0, u), tw_add_dot(s.a1, x1, u), tw_add_dot(s.a2, x2, u),
+                tw_add_dot(s.a3, x3, u), tw_add_dot(s.b0, x0, v), tw_add_dot(s.b1, x1, v),
+                tw_add_dot(s.b2, x2, v), tw_add_dot(s.b3, x3, v)};
+}
+
+/* The runtime looks at its clock in every turn of a loop, for which it keeps the sums in memory: two
+ * steps a turn hide that. More would not: it loads all of a turn's operands before it uses them. */
+TW_INLINE sums sum_products(const int16_t *x, const int16_t *w, int32_t depth) {
+  const v128_t zero = wasm_i32x4_splat(0);
+  sums s = {zero, zero, zero, zero, zero, zero, zero, zero};
+  for (; depth >= 16; depth -= 16, x += 2 * TW_PANEL_STEP, w += 2 * 16) {
+    s = step(step(s, x, w), x + TW_PANEL_STEP, w + 16);
+  }
+  return depth > 0 ? step(s, x, w) : s;
+}
+
+TW_INLINE void run_pair(const tw_gemm *g, int32_t channel, bool any) {
   const scale s0 = scale_of(g, channel), s1 = scale_of(g, tw_min(channel + 1, g->channels - 1));
   const bool two = channel + 1 < g->channels;
+  const int16_t *x = g->x;
   int8_t *out = g->out + channel;
-  for (int32_t row = 0; row < g->rows; row += 4, out += 4 * g->channels) {
-    const int16_t *x = g->x + (size_t)row * (size_t)g->depth, *w = g->widened;
-    const int16_t *const end = x + g->depth;
-    const int32_t step = g->depth;
-    v128_t zero = wasm_i32x4_splat(0), a0 = zero, a1 = zero, a2 = zero, a3 = zero, b0 = zero,
-           b1 = zero, b2 = zero, b3 = zero;
-    for (; x < end; x += 8, w += 16) {
-      const v128_t u = wasm_v128_load(w), v = wasm_v128_load(w + 8);
-      const v128_t x0 = wasm_v128_load(x), x1 = wasm_v128_load(x + step),
-                   x2 = wasm_v128_load(x + 2 * step), x3 = wasm_v128_load(x + 3 * step);
-      a0 = tw_add_dot(a0, x0, u);
-      b0 = tw_add_dot(b0, x0, v);
-      a1 = tw_add_dot(a1, x1, u);
-      b1 = tw_add_dot(b1, x1, v);
-      a2 = tw_add_dot(a2, x2, u);
-      b2 = tw_add_dot(b2, x2, v);
-      a3 = tw_add_dot(a3, x3, u);
-      b3 = tw_add_dot(b3, x3, v);
-    }
-    const v128_t sums = tw_to_range(rescale(tw_sum_lanes(a0, a1, a2, a3), &s0),
-                                    rescale(tw_sum_lanes(b0, b1, b2, b3), &s1), g->q);
-    store(wasm_i8x16_narrow_i16x8(sums, sums), g->rows - row, g->channels, two, out);
+  for (int32_t row = 0; row < g->rows; row += 4, x += 4 * g->depth, out += 4 * g->channels) {
+    const sums s = sum_products(x, g->widened, g->depth);
+    const v128_t a = rescale(tw_sum_lanes(s.a0, s.a1, s.a2, s.a3), &s0, any),
+                 b = rescale(tw_sum_lanes(s.b0, s.b1, s.b2, s.b3), &s1, any);
+    const v128_t results = tw_to_range(a, b, g->q);
+    store(wasm_i8x16_narrow_i16x8(results, results), g->rows - row, g->channels, two, out);
   }
 }
 
+/* The usual case, and any. */
+static TW_NOINLINE void run_small_pair(const tw_gemm *g, int32_t channel) {
+  run_pair(g, channel, false);
+}
+
+static TW_NOINLINE void run_any_pair(const tw_gemm *g, int32_t channel) {
+  run_pair(g, channel, true);
+}
+
 void tw_gemm_run(const tw_gemm *g) {
+  const uint64_t most = (uint64_t)g->width * 255 * 128 + tw_largest_bias(g->bias, g->channels);
+  const bool small = most < (uint64_t)1 << 30;
   for (int32_t channel = 0; channel < g->channels; channel += 2) {
     widen_pair(g, channel);
-    run_pair(g, channel);
+    (small ? run_small_pair : run_any_pair)(g, channel);
   }
 }

@@ -4,9 +4,13 @@
 
 #include "tw_simd.h"
 
-/* `rows` rows of x, `depth` apart, times all `channels` rows of the weights, each `width` elements.
- * depth is width rounded up to 8, with zeros between; x has room for rows rounded up to 4.
- * `widened` has room for two rows of weights. */
+/* Rows lie in panels of four: eight elements of the first, of the second, of the third, of the fourth,
+ * the next eight of the first, and so on. */
+enum { TW_PANEL_ROWS = 4, TW_PANEL_STEP = 8 * TW_PANEL_ROWS };
+
+/* `rows` rows of x times all `channels` rows of the weights, each `width` elements. depth is width
+ * rounded up to 8, with zeros between; x has whole panels. `widened` has room for two rows of
+ * weights. */
 typedef struct {
   const int16_t *x;
   const int8_t *weights;
@@ -17,6 +21,16 @@ typedef struct {
   int8_t *out; /* [rows, channels] */
 } tw_gemm;
 
+/* Where row `i` begins in its panel; from there on it goes in steps of TW_PANEL_STEP. */
+TW_INLINE int16_t *tw_panel_row(int16_t *x, int32_t i, int32_t depth) {
+  return x + i / TW_PANEL_ROWS * TW_PANEL_ROWS * depth + i % TW_PANEL_ROWS * 8;
+}
+
 void tw_gemm_run(const tw_gemm *g);
+
+/* The same for rows that lie one behind the other, `depth` apart: faster for fewer than
+ * TW_GEMV_ROWS. `widened` is not used. */
+enum { TW_GEMV_ROWS = 3 };
+void tw_gemv_run(const tw_gemm *g);
 
 #endif

@@ -34,51 +34,139 @@ TW_INLINE v128_t tw_sum_lanes(v128_t a, v128_t b, v128_t c, v128_t d) {
   return wasm_i32x4_add(wasm_i64x2_shuffle(ab, cd, 0, 2), wasm_i64x2_shuffle(ab, cd, 1, 3));
 }
 
-/* The high parts of the products x * y + nudge, from bit `shift` on; shift is 31 or less. */
-TW_INLINE v128_t tw_high_products(v128_t x, v128_t y, int64_t nudge, uint32_t shift) {
-  const v128_t nudges = wasm_i64x2_splat(nudge);
-  v128_t low = wasm_i64x2_add(wasm_i64x2_extmul_low_i32x4(x, y), nudges);
-  v128_t high = wasm_i64x2_add(wasm_i64x2_extmul_high_i32x4(x, y), nudges);
-  return wasm_i32x4_shuffle(wasm_u64x2_shr(low, shift), wasm_u64x2_shr(high, shift), 0, 2, 4, 6);
+/* ---- accumulators to outputs ----
+ *
+ * An accumulator x is scaled by multiplier * 2^(-31 - right), with TFLM's two roundings: to the
+ * nearest at bit 31, half up, then to the nearest at bit `right`, half away from zero. With m the
+ * multiplier and d = 2^(31 + right) both are one floor:
+ *
+ *   floor((x m + 2^30 + d / 2 - (x < 0 ? 2^31 : 0)) / d)
+ *
+ * Everything is doubled, so that it is the upper half of 64 bits that counts and the last term is 1
+ * there. That takes |x| < 2^30; for any x there is a longer way, by the magnitude:
+ *
+ *   x < 0:  -floor((-x m + 2^30 + d / 2 - 1) / d)
+ *
+ * Without a shift there is no second rounding: d / 2 is no part of either, nor is the last term. */
+
+/* Four doubled accumulators times m, and the nudge, which is 2^31 + d, without the last term: the
+ * upper halves. */
+TW_INLINE v128_t tw_scale_up(v128_t x2, v128_t m, v128_t nudge_low, v128_t nudge_high) {
+  const v128_t low = wasm_i64x2_add(wasm_i64x2_extmul_low_i32x4(x2, m), nudge_low);
+  const v128_t high = wasm_i64x2_add(wasm_i64x2_extmul_high_i32x4(x2, m), nudge_high);
+  return wasm_i32x4_shuffle(low, high, 1, 3, 5, 7);
 }
 
-/* tw_doubling_high_mul for a y that is not INT32_MIN. */
-TW_INLINE v128_t tw_doubling_high_products(v128_t x, v128_t y) {
-  return tw_high_products(x, y, (int64_t)1 << 30, 31);
+/* The same of the magnitudes of any accumulators, not doubled. */
+TW_INLINE v128_t tw_scale_up_size(v128_t x, v128_t m, v128_t nudge_low, v128_t nudge_high) {
+  const v128_t size = wasm_i32x4_abs(x), sign = wasm_i32x4_shr(x, 31), m2 = wasm_i32x4_shl(m, 1);
+  v128_t low = wasm_i64x2_add(wasm_u64x2_extmul_low_u32x4(size, m2), nudge_low);
+  v128_t high = wasm_i64x2_add(wasm_u64x2_extmul_high_u32x4(size, m2), nudge_high);
+  low = wasm_i64x2_add(low, wasm_i64x2_extend_low_i32x4(sign));
+  high = wasm_i64x2_add(high, wasm_i64x2_extend_high_i32x4(sign));
+  return wasm_i32x4_shuffle(low, high, 1, 3, 5, 7);
 }
 
-/* tw_rounding_shift_right: `floors` is x shifted without rounding, `mask` has the bits that went,
- * `half` is mask / 2. */
-TW_INLINE v128_t tw_round_half_away(v128_t x, v128_t floors, v128_t mask, v128_t half) {
-  const v128_t least = wasm_i32x4_add(half, wasm_u32x4_shr(x, 31));
-  return wasm_i32x4_sub(floors, wasm_i32x4_gt(wasm_v128_and(x, mask), least));
+TW_INLINE v128_t tw_with_sign_of(v128_t size, v128_t x) {
+  const v128_t sign = wasm_i32x4_shr(x, 31);
+  return wasm_i32x4_sub(wasm_v128_xor(size, sign), sign);
 }
+
+/* One scale for all lanes. */
+typedef struct {
+  v128_t multiplier, nudge, step; /* step: what the last term is, from all bits of a sign */
+  uint32_t right;
+} tw_even_scale;
+
+TW_INLINE tw_even_scale tw_even_scale_of(int32_t multiplier, uint32_t right) {
+  const uint64_t d = right == 0 ? 0 : (uint64_t)1 << (31 + right);
+  return (tw_even_scale){wasm_i32x4_splat(multiplier), wasm_u64x2_splat(((uint64_t)1 << 31) + d),
+                         wasm_i32x4_splat(right == 0 ? 0 : 1), right};
+}
+
+/* Of doubled accumulators. */
+TW_INLINE v128_t tw_rescale_even(v128_t x2, const tw_even_scale *s) {
+  const v128_t up = tw_scale_up(x2, s->multiplier, s->nudge, s->nudge);
+  const v128_t last = wasm_v128_and(wasm_i32x4_shr(x2, 31), s->step);
+  return wasm_i32x4_shr(wasm_i32x4_sub(up, last), s->right);
+}
+
+TW_INLINE v128_t tw_rescale_even_any(v128_t x, const tw_even_scale *s) {
+  const v128_t size = tw_scale_up_size(x, s->multiplier, s->nudge, s->nudge);
+  return tw_with_sign_of(wasm_u32x4_shr(size, s->right), x);
+}
+
+/* The scales of four channels, one a lane. Where a whole layer shifts by the same they apply in one
+ * step: `power` is then 2, or 2^(1 + k) for a channel that shifts by k less, and `step` half of it.
+ * Otherwise it is 2^(32 - right), which shifts. */
+typedef struct {
+  v128_t bias, multiplier, nudge_low, nudge_high, power, step;
+} tw_lane_scale;
+
+/* What all channels of a layer shift by, or 0: they don't, or accumulators may be too large. `most`
+ * bounds those without their bias. */
+uint32_t tw_lane_shift_of(const tw_requant *q, const tw_tensor *bias, int32_t channels,
+                          uint32_t most);
+
+/* Of channels [first, first + 4); the last channel stands for those past it. */
+tw_lane_scale tw_lane_scale_of(const tw_requant *q, const tw_tensor *bias, int32_t channels,
+                               int32_t first, uint32_t shift);
+
+TW_INLINE v128_t tw_rescale_lanes(v128_t sum, const tw_lane_scale *s, uint32_t shift) {
+  const v128_t x = wasm_i32x4_add(sum, s->bias);
+  if (shift != 0) {
+    const v128_t x2 = wasm_i32x4_mul(x, s->power);
+    const v128_t up = tw_scale_up(x2, s->multiplier, s->nudge_low, s->nudge_high);
+    const v128_t last = wasm_v128_and(wasm_i32x4_shr(x2, 31), s->step);
+    return wasm_i32x4_shr(wasm_i32x4_sub(up, last), shift);
+  }
+  const v128_t up = tw_scale_up_size(x, s->multiplier, s->nudge_low, s->nudge_high);
+  const v128_t low = wasm_u64x2_extmul_low_u32x4(up, s->power),
+               high = wasm_u64x2_extmul_high_u32x4(up, s->power);
+  return tw_with_sign_of(wasm_i32x4_shuffle(low, high, 1, 3, 5, 7), x);
+}
+
+/* Whether the scales of all channels are ones that the twins work with: right is 1 to 31, or the
+ * multiplier 0, as that of a channel that learned nothing; any right does then. */
+bool tw_scales_fit(const tw_requant *q, int32_t channels);
+
+/* A bound of the biases' magnitudes; 0 without a bias. */
+uint32_t tw_largest_bias(const tw_tensor *bias, int32_t channels);
 
 /* Eight results as int16, moved by the zero point and clamped. */
 TW_INLINE v128_t tw_to_range(v128_t low, v128_t high, const tw_requant *q) {
-  const v128_t zero = wasm_i32x4_splat(q->output_zero_point);
-  v128_t x = wasm_i16x8_narrow_i32x4(wasm_i32x4_add(low, zero), wasm_i32x4_add(high, zero));
+  v128_t x = wasm_i16x8_narrow_i32x4(low, high);
+  x = wasm_i16x8_add_sat(x, wasm_i16x8_splat(q->output_zero_point));
   x = wasm_i16x8_max(x, wasm_i16x8_splat(q->low));
   return wasm_i16x8_min(x, wasm_i16x8_splat(q->high));
 }
 
-/* ---- lanes are channels ---- */
+/* ---- rows of an image under a window ---- */
 
-/* The scales of four channels that shift right by 0 to 30; power is 2^(30 - right). */
+/* The rows that a window sees, widened, with zeros where it leaves the image. Each of its columns
+ * has `depth` elements: the input's channels, and what has no meaning. */
 typedef struct {
-  v128_t bias, multiplier, power, mask, half;
-} tw_lane_scale;
+  const tw_tensor *input;
+  const tw_window *window;
+  int32_t zero, depth, columns, step; /* step: from one row to the next */
+  int32_t height;                     /* rows from the window's first to its last */
+  int32_t image, widened;             /* rows of that image that have been widened */
+  int16_t *zeros, *rows;              /* row y is number y % height */
+} tw_ring;
 
-/* Whether all channels shift so. */
-bool tw_lane_scales_fit(const tw_requant *q, int32_t channels);
+/* Bytes of memory that it needs; UINT32_MAX when they would be too many anyhow. */
+uint32_t tw_ring_bytes(const tw_tensor *output, const tw_window *w, uint32_t depth);
 
-/* Of channels [first, first + 4); the last channel stands for those past it. */
-tw_lane_scale tw_lane_scale_of(const tw_requant *q, const tw_tensor *bias, int32_t channels,
-                               int32_t first);
+tw_ring tw_ring_start(const tw_tensor *input, const tw_tensor *output, const tw_window *w,
+                      int32_t zero, int32_t depth, int16_t *memory);
 
-TW_INLINE v128_t tw_rescale_lanes(v128_t sum, const tw_lane_scale *s) {
-  const v128_t x = tw_doubling_high_products(wasm_i32x4_add(sum, s->bias), s->multiplier);
-  return tw_round_half_away(x, tw_high_products(x, s->power, 0, 30), s->mask, s->half);
+/* Widen what the windows of output row `y` see. Rows are asked for in order. */
+void tw_ring_move(tw_ring *r, int32_t image, int32_t y);
+
+/* A row of the image, or zeros above and below it, from the window of the first output pixel on. */
+TW_INLINE const int16_t *tw_ring_row(const tw_ring *r, int32_t y) {
+  if (y < 0 || y >= r->input->dims[1]) return r->zeros;
+  return r->rows + y % r->height * r->step;
 }
 
 #endif

@@ -27,13 +27,13 @@ class Purpose:
 
 # The board's compiler unrolls and computes addresses itself, and better, when nobody did before.
 BOARD: Final = Purpose(
-    ("-fno-unroll-loops", "-mllvm", "-disable-lsr", "-DTW_HAS_MANY=0"), stack_bytes=2048
+    ("-fno-unroll-loops", "-DTW_HAS_MANY=0"), stack_bytes=2048
 )
 # The smallest that the compiler makes. The whole engine has been asked about the model before, and
 # its sentences are better than none.
 MODULE: Final = Purpose(
     (
-        *("-Xclang", "-Oz", "-mllvm", "-disable-lsr", "-mllvm", "-inline-threshold=0"),
+        *("-Xclang", "-Oz", "-mllvm", "-inline-threshold=0"),
         *("-DTW_HAS_MANY=0", "-DTW_HAS_TEXTS=0"),
     ),
     stack_bytes=4096,
