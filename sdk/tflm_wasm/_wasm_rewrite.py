@@ -90,6 +90,30 @@ def rewrite(
     return _assemble(module, sections, custom)
 
 
+def without_imports(wasm: bytes) -> bytes:
+    """Return the module with a function that traps in place of each imported function.
+
+    Functions keep their indices, which count imports first.
+
+    Raises:
+        MalformedModuleError: `wasm` does not parse, or imports something else than functions.
+    """
+    module = parse(wasm)
+    old = dict(module.sections)
+    if IMPORT not in old:
+        return wasm
+    reader = Reader(old[IMPORT])
+    types = b"".join(u32_leb(one) for one in reader.vector(_imported_function))
+    count = len(module.functions)
+    added = len(reader_types := Reader(old[IMPORT]).vector(_imported_function))
+    sections = {
+        FUNCTION: u32_leb(count + added) + types + _items(old.get(FUNCTION, b"\x00")),
+        CODE: u32_leb(count + added) + _TRAP * len(reader_types) + _items(old.get(CODE, b"\x00")),
+    }
+    kept = replace(module, sections=tuple(one for one in module.sections if one[0] != IMPORT))
+    return _assemble(kept, sections, None)
+
+
 def _assemble(
     module: WasmModule, replaced: dict[int, bytes], custom: tuple[str, bytes] | None
 ) -> bytes:

@@ -16,7 +16,7 @@ enum {
 
 typedef struct {
   tw_window window;
-  bool fast; /* the target's twin runs it */
+  void *work; /* of the target's twin; NULL: the plain loop runs */
   union {
     tw_requant q;
     tw_range_f32 range;
@@ -83,8 +83,9 @@ static tw_status prepare(tw_engine *e, tw_node *node) {
   }
   int32_t bias_type = tw_fb_u8(&e->fb, options, OPTION_BIAS_TYPE, TW_FLOAT32);
   TW_TRY(tw_requant_prepare(e, node, channels, activation, bias_type, false, &c->q));
-  c->fast = tw_input(e, node, 0)->type == TW_INT8 && tw_fast_conv_fits(e, node);
-  return TW_OK;
+  c->work = NULL;
+  if (tw_input(e, node, 0)->type != TW_INT8) return TW_OK;
+  return tw_fast_conv_prepare(e, node, &c->q, &c->work);
 }
 
 /* Where the products of one output channel start, and how they run on from there. */
@@ -184,8 +185,8 @@ static int eval(tw_engine *e, tw_node *node) {
   }
   switch (tw_input(e, node, 0)->type) {
     case TW_INT8:
-      if (c->fast) {
-        tw_fast_conv(e, node, window, &c->q);
+      if (c->work != NULL) {
+        tw_fast_conv(e, node, window, &c->q, c->work);
       } else {
         tw_window_slide(e, node, window, pixel_i8);
       }

@@ -17,7 +17,7 @@ enum {
 typedef struct {
   tw_window window;
   int32_t multiplier; /* output channels of an input channel */
-  bool fast;          /* the target's twin runs it */
+  void *work;         /* of the target's twin; NULL: the plain loop runs */
   union {
     tw_requant q;
     tw_range_f32 range;
@@ -85,8 +85,9 @@ static tw_status prepare(tw_engine *e, tw_node *node) {
     return tw_fail_type(e, "input 2", bias);
   }
   TW_TRY(tw_requant_prepare(e, node, channels, activation, TW_INT64, false, &d->q));
-  d->fast = input->type == TW_INT8 && tw_fast_depthwise_fits(e, node, &d->window, &d->q);
-  return TW_OK;
+  d->work = NULL;
+  if (input->type != TW_INT8) return TW_OK;
+  return tw_fast_depthwise_prepare(e, node, &d->window, &d->q, &d->work);
 }
 
 static void pixel_i8(const tw_pixel *p) {
@@ -164,8 +165,8 @@ static int eval(tw_engine *e, tw_node *node) {
   }
   switch (tw_input(e, node, 0)->type) {
     case TW_INT8:
-      if (d->fast) {
-        tw_fast_depthwise(e, node, window, &d->q);
+      if (d->work != NULL) {
+        tw_fast_depthwise(e, node, window, &d->q, d->work);
       } else {
         tw_window_slide(e, node, window, pixel_i8);
       }

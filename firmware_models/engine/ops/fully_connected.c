@@ -41,7 +41,7 @@ static void eval_hybrid(const tw_engine *e, const tw_node *node) {
 /* Quantized. */
 typedef struct {
   tw_requant q;
-  bool fast;   /* the target's twin runs it */
+  void *work;  /* of the target's twin; NULL: the plain loop runs */
   void *row[]; /* for one row of weights, when these are int4 */
 } dense;
 
@@ -55,8 +55,9 @@ static tw_status prepare_quantized(tw_engine *e, tw_node *node, tw_fb_table opti
   TW_TRY(tw_requant_prepare(e, node, tw_dim(weights, -2), activation, bias_type, true, &d->q));
   TW_VERIFY(e, !packed || !d->q.per_channel, TW_E_PARAM, "scales per channel for int4 weights");
   if (packed) return tw_request_scratch(e, (uint32_t)tw_dim(weights, -1), &d->row[0]);
-  d->fast = tw_input(e, node, 0)->type == TW_INT8 && tw_fast_dense_fits(e, node, &d->q);
-  return TW_OK;
+  d->work = NULL;
+  if (tw_input(e, node, 0)->type != TW_INT8) return TW_OK;
+  return tw_fast_dense_prepare(e, node, &d->q, &d->work);
 }
 
 static tw_status prepare(tw_engine *e, tw_node *node) {
@@ -166,8 +167,8 @@ static int eval(tw_engine *e, tw_node *node) {
     eval_hybrid(e, node);
     return TW_OK;
   }
-  if (input->type == TW_INT8 && ((const dense *)node->data)->fast) {
-    tw_fast_dense(e, node, node->data);
+  if (input->type == TW_INT8 && ((const dense *)node->data)->work != NULL) {
+    tw_fast_dense(e, node, node->data, ((const dense *)node->data)->work);
     return TW_OK;
   }
   for (uint32_t b = 0; b < batches; b++) {

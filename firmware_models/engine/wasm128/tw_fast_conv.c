@@ -11,10 +11,15 @@ static int32_t row_width(const tw_tensor *filter) {
   return filter->dims[1] * filter->dims[2] * filter->dims[3];
 }
 
-bool tw_fast_conv_fits(const tw_engine *e, const tw_node *node) {
+tw_status tw_fast_conv_prepare(tw_engine *e, const tw_node *node, const tw_requant *q,
+                               void **work) {
+  (void)q;
   const tw_tensor *input = tw_input(e, node, 0), *filter = tw_input(e, node, 1);
-  return filter->type == TW_INT8 && filter->dims[3] == input->dims[3] &&
-         tw_elements(filter) / (uint32_t)filter->dims[0] <= MAX_DEPTH;
+  if (filter->type == TW_INT8 && filter->dims[3] == input->dims[3] &&
+      tw_elements(filter) / (uint32_t)filter->dims[0] <= MAX_DEPTH) {
+    *work = tw_work;
+  }
+  return TW_OK;
 }
 
 typedef struct {
@@ -73,7 +78,7 @@ static bool is_pointwise(const tw_window *w, int32_t depth) {
 }
 
 void tw_fast_conv(const tw_engine *e, const tw_node *node, const tw_window *w,
-                  const tw_requant *q) {
+                  const tw_requant *q, void *work) {
   const tw_tensor *input = tw_input(e, node, 0), *filter = tw_input(e, node, 1),
                   *output = tw_output(e, node, 0);
   const int32_t depth = round_up(row_width(filter)), channels = filter->dims[0];
@@ -81,7 +86,7 @@ void tw_fast_conv(const tw_engine *e, const tw_node *node, const tw_window *w,
   const int32_t pixels = output->dims[0] * height * width;
   const int32_t image = input->dims[1] * input->dims[2] * input->dims[3];
   const int32_t most = tw_max((ROWS_BYTES / 2 / depth) & ~3, 4);
-  int16_t *const widened = (int16_t *)(void *)tw_work, *const rows = widened + 2 * depth;
+  int16_t *const widened = work, *const rows = widened + 2 * depth;
   const source s = {input, w, q->input_zero_point, (const int8_t *)input->data + input->bytes};
   tw_gemm g = {.x = rows, .weights = filter->data, .width = row_width(filter), .depth = depth,
                .channels = channels, .q = q, .bias = tw_input(e, node, 2), .widened = widened,

@@ -4,10 +4,14 @@
 
 enum { MAX_DEPTH = 16384 };
 
-bool tw_fast_dense_fits(const tw_engine *e, const tw_node *node, const tw_requant *q) {
+tw_status tw_fast_dense_prepare(tw_engine *e, const tw_node *node, const tw_requant *q,
+                                void **work) {
   const tw_tensor *weights = tw_input(e, node, 1);
-  return weights->type == TW_INT8 && tw_dim(weights, -1) <= MAX_DEPTH && q->filter_zero_point == 0 &&
-         tw_lane_scales_fit(q, tw_dim(weights, -2));
+  if (weights->type == TW_INT8 && tw_dim(weights, -1) <= MAX_DEPTH && q->filter_zero_point == 0 &&
+      tw_lane_scales_fit(q, tw_dim(weights, -2))) {
+    *work = tw_work;
+  }
+  return TW_OK;
 }
 
 /* Four sums of products, each of x with a row of weights. */
@@ -29,12 +33,12 @@ TW_INLINE v128_t dot_four(const int16_t *x, const int8_t *const w[4], int32_t de
   return sums;
 }
 
-void tw_fast_dense(const tw_engine *e, const tw_node *node, const tw_requant *q) {
+void tw_fast_dense(const tw_engine *e, const tw_node *node, const tw_requant *q, void *work) {
   const tw_tensor *input = tw_input(e, node, 0), *weights = tw_input(e, node, 1),
                   *bias = tw_input(e, node, 2), *output = tw_output(e, node, 0);
   const int32_t channels = tw_dim(weights, -2), depth = tw_dim(weights, -1);
   const int8_t *row = input->data, *const end = row + input->bytes;
-  int16_t *const x = (int16_t *)(void *)tw_work;
+  int16_t *const x = work;
   int8_t *out = output->data;
   for (; row < end; row += depth) {
     tw_widen(row, q->input_zero_point, depth, (int32_t)(end - row), x);

@@ -24,19 +24,22 @@ static int32_t columns_of(const tw_tensor *output, const tw_window *w) {
   return (output->dims[2] - 1) * w->stride_w + w->width;
 }
 
-bool tw_fast_depthwise_fits(const tw_engine *e, const tw_node *node, const tw_window *w,
-                            const tw_requant *q) {
+tw_status tw_fast_depthwise_prepare(tw_engine *e, const tw_node *node, const tw_window *w,
+                                    const tw_requant *q, void **work) {
   const tw_tensor *input = tw_input(e, node, 0), *filter = tw_input(e, node, 1),
                   *output = tw_output(e, node, 0);
   const uint32_t columns = (uint32_t)columns_of(output, w), taps = (uint32_t)w->width * w->height;
   if (filter->type != TW_INT8 || filter->dims[3] != input->dims[3] || taps > MAX_TAPS ||
       w->dilation_h != 1 || w->dilation_w != 1) {
-    return false;
+    return TW_OK;
   }
-  if (input->dims[3] > 4096 || columns > 4096) return false; /* so that nothing overflows */
+  if (input->dims[3] > 4096 || columns > 4096) return TW_OK; /* so that nothing overflows */
   const uint32_t depth = ((uint32_t)input->dims[3] + 7) & ~7u;
-  return bytes_needed(depth, taps, w->height, columns) <= TW_WORK_BYTES &&
-         tw_lane_scales_fit(q, filter->dims[3]);
+  if (bytes_needed(depth, taps, w->height, columns) <= TW_WORK_BYTES &&
+      tw_lane_scales_fit(q, filter->dims[3])) {
+    *work = tw_work;
+  }
+  return TW_OK;
 }
 
 /* Weights of two taps side by side, channel by channel, as the dot product takes them. */
@@ -118,11 +121,11 @@ static void output_row(const int16_t *const taps[], const plan *p, int32_t width
 }
 
 static plan make_plan(const tw_engine *e, const tw_node *node, const tw_window *w,
-                      const tw_requant *q) {
+                      const tw_requant *q, void *work) {
   const tw_tensor *filter = tw_input(e, node, 1), *output = tw_output(e, node, 0);
   plan p = {.channels = filter->dims[3], .depth = (filter->dims[3] + 7) & ~7,
             .taps = w->width * w->height, .columns = columns_of(output, w)};
-  p.scales = (tw_lane_scale *)(void *)tw_work;
+  p.scales = work;
   p.weights = (int16_t *)(void *)(p.scales + p.depth / 4);
   p.zeros = p.weights + (uint32_t)p.depth * 2 * pairs(p.taps);
   p.rows = p.zeros + p.columns * p.depth;
@@ -135,10 +138,10 @@ static plan make_plan(const tw_engine *e, const tw_node *node, const tw_window *
 }
 
 void tw_fast_depthwise(const tw_engine *e, const tw_node *node, const tw_window *w,
-                       const tw_requant *q) {
+                       const tw_requant *q, void *work) {
   const tw_tensor *input = tw_input(e, node, 0), *output = tw_output(e, node, 0);
   const int32_t height = input->dims[1], image = height * input->dims[2] * input->dims[3];
-  const plan p = make_plan(e, node, w, q);
+  const plan p = make_plan(e, node, w, q, work);
   const int32_t row_elements = p.columns * p.depth;
   int8_t *out = output->data;
   for (int32_t b = 0; b < output->dims[0]; b++) {

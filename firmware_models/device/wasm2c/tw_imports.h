@@ -1,0 +1,45 @@
+/* What an engine of our own imports, as wasm2c calls it; the first argument is an instance that these
+ * have no use for. wasm2c declares them again, which leaves them static. */
+#ifndef TW_IMPORTS_H
+#define TW_IMPORTS_H
+
+#include "tw_intrinsics.h"
+
+struct w2c_tw;
+
+#define TW_IMPORT static inline __attribute__((always_inline)) uint32_t
+
+TW_IMPORT w2c_tw_smlad(struct w2c_tw *none, uint32_t a, uint32_t b, uint32_t sum) {
+  (void)none;
+  return (uint32_t)tw_smlad(a, b, (int32_t)sum);
+}
+TW_IMPORT w2c_tw_smlabb(struct w2c_tw *none, uint32_t a, uint32_t b, uint32_t sum) {
+  (void)none;
+  return (uint32_t)tw_smlabb(a, b, (int32_t)sum);
+}
+TW_IMPORT w2c_tw_smlatt(struct w2c_tw *none, uint32_t a, uint32_t b, uint32_t sum) {
+  (void)none;
+  return (uint32_t)tw_smlatt(a, b, (int32_t)sum);
+}
+TW_IMPORT w2c_tw_sxtb16(struct w2c_tw *none, uint32_t bytes) {
+  (void)none;
+  return tw_sxtb16(bytes);
+}
+TW_IMPORT w2c_tw_sxtb16_ror8(struct w2c_tw *none, uint32_t bytes) {
+  (void)none;
+  return tw_sxtb16_ror8(bytes);
+}
+TW_IMPORT w2c_tw_sxtab16(struct w2c_tw *none, uint32_t pair, uint32_t bytes) {
+  (void)none;
+  return tw_sxtab16(pair, bytes);
+}
+TW_IMPORT w2c_tw_sxtab16_ror8(struct w2c_tw *none, uint32_t pair, uint32_t bytes) {
+  (void)none;
+  return tw_sxtab16_ror8(pair, bytes);
+}
+TW_IMPORT w2c_tw_smmulr(struct w2c_tw *none, uint32_t a, uint32_t b) {
+  (void)none;
+  return (uint32_t)tw_smmulr((int32_t)a, (int32_t)b);
+}
+
+#endif
