@@ -6,6 +6,9 @@
 
 #include <stdint.h>
 
+/* Where linear memory begins, for an engine that has no linear memory. */
+static inline uint32_t tw_base(void) { return 0; }
+
 #ifdef __ARM_FEATURE_DSP
 
 #include <arm_acle.h>
@@ -28,6 +31,12 @@ static inline uint32_t tw_sxtab16(uint32_t pair, uint32_t bytes) {
 }
 static inline uint32_t tw_sxtab16_ror8(uint32_t pair, uint32_t bytes) {
   return (uint32_t)__sxtab16((int16x2_t)pair, (int8x4_t)__ror(bytes, 8));
+}
+/* Not as an expression, which the compiler would join with what follows into two instructions. */
+static inline int32_t tw_smmulr(int32_t a, int32_t b) {
+  int32_t high;
+  __asm__("smmulr %0, %1, %2" : "=r"(high) : "r"(a), "r"(b));
+  return high;
 }
 
 #else
@@ -65,11 +74,11 @@ static inline uint32_t tw_sxtab16_ror8(uint32_t pair, uint32_t bytes) {
   return tw_sxtab16(pair, bytes >> 8);
 }
 
-#endif
-
 /* a * b / 2^32, rounded, a half up */
 static inline int32_t tw_smmulr(int32_t a, int32_t b) {
   return (int32_t)(((int64_t)a * b + ((int64_t)1 << 31)) >> 32);
 }
+
+#endif
 
 #endif

@@ -41,6 +41,7 @@ def sources(ops: list[str]) -> list[Path]:
     return [*sorted(ENGINE.glob("*.c")), *(ENGINE / "ops" / f"{name}.c" for name in ops)]
 
 
+# With -DTW_IMPORTS, "dsp" imports its instructions: see abi/tw_intrinsics.h.
 # By the name of a set of kernels: the folder of its twins, and its macros.
 KERNELS = {
     "plain": (None, ()),

@@ -7,8 +7,21 @@
 
 struct w2c_tw;
 
+/* wasm2c also makes tail calls of imports, which nobody uses and the compiler drops. */
+typedef struct {
+  void (*fn)(void);
+} wasm_rt_tailcallee_t;
+#define WEAK_FUNC_DECL(function, fallback)                         \
+  static __attribute__((unused)) void fallback(                    \
+      void **instance_ptr, void *tail_call_stack, wasm_rt_tailcallee_t *next)
+#define wasm_rt_memcpy __builtin_memcpy
+
 #define TW_IMPORT static inline __attribute__((always_inline)) uint32_t
 
+TW_IMPORT w2c_tw_base(struct w2c_tw *none) {
+  (void)none;
+  return TW_GUEST_BASE;
+}
 TW_IMPORT w2c_tw_smlad(struct w2c_tw *none, uint32_t a, uint32_t b, uint32_t sum) {
   (void)none;
   return (uint32_t)tw_smlad(a, b, (int32_t)sum);

@@ -24,16 +24,25 @@ void tw_mcu_activate(const tw_tensor *output, const tw_requant *q) {
   }
 }
 
-TW_NOINLINE void tw_mcu_channels(const tw_channel_scales *s, const int8_t *w, const int16_t *row,
-                                 int32_t n, int32_t c, int32_t channels, int8_t *out) {
-  for (; c + 4 <= channels; c += 4, w += 4 * n) {
-    int32_t sums[4];
-    for (int32_t i = 0; i < 4; i++) sums[i] = tw_bias_of(s, c + i);
-    tw_dot_4x1(w, row, n, sums);
-    for (int32_t i = 0; i < 4; i++) *out++ = tw_to_i8(sums[i], tw_channel_scale_of(s, c + i), s->zero_point);
+tw_channel tw_first_channel(const tw_tensor *bias, const tw_requant *q) {
+  static const int32_t none = 0;
+  return (tw_channel){.bias = tw_place_of(bias == NULL ? &none : bias->data),
+                      .multiplier = tw_place_of(q->multipliers),
+                      .shift = tw_place_of(q->shifts),
+                      .bias_step = bias == NULL ? 0 : 4,
+                      .scale_step = q->per_channel,
+                      .zero_point = q->output_zero_point};
+}
+
+TW_NOINLINE void tw_mcu_channels(tw_channel c, int32_t count, tw_place w, tw_place row, int32_t n,
+                                 tw_place out) {
+  const uint32_t four = 4 * (uint32_t)n;
+  for (; count >= 4; count -= 4, w += four, out += 4) {
+    const tw_sums sums = tw_dot_4x1(w, row, n, tw_take_biases(&c));
+    tw_put_four(sums, &c, out);
   }
-  for (; c < channels; c++, w += n) {
-    const int32_t sum = tw_dot_1x1(w, row, n, tw_bias_of(s, c));
-    *out++ = tw_to_i8(sum, tw_channel_scale_of(s, c), s->zero_point);
+  for (; count > 0; count--, w += (uint32_t)n, out++) {
+    const int32_t sum = tw_dot_1x1(w, row, n, tw_take_bias(&c));
+    tw_set_i8(out, tw_to_i8(sum, tw_take_scale(&c), c.zero_point));
   }
 }

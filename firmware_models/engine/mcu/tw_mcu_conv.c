@@ -28,13 +28,14 @@ typedef struct {
   const tw_window *window;
   const tw_tensor *input;
   int32_t zero;
-  int16_t *row;   /* where elements go */
+  tw_place row;   /* where elements go, a group every `step` bytes */
+  uint32_t step;
   int8_t *staged; /* where bytes go first, or NULL */
 } patch;
 
 static void put(patch *p, const int8_t *x, int32_t n) {
   if (p->staged == NULL) {
-    p->row = tw_widen(x, n, p->zero, p->row);
+    p->row = tw_widen(x, n, p->zero, p->row, p->step);
     return;
   }
   for (int32_t i = 0; i < n; i++) *p->staged++ = x[i];
@@ -42,8 +43,7 @@ static void put(patch *p, const int8_t *x, int32_t n) {
 
 static void put_padding(patch *p, int32_t n) {
   if (p->staged == NULL) {
-    memset(p->row, 0, (uint32_t)n * sizeof *p->row);
-    p->row += n;
+    for (; n > 0; n -= TW_GROUP, p->row += p->step) tw_put_zeros(p->row);
     return;
   }
   for (int32_t i = 0; i < n; i++) *p->staged++ = (int8_t)p->zero;
@@ -84,66 +84,71 @@ TW_NOINLINE static void put_window(patch p, const int8_t *image, int32_t y, int3
       put_padding(&p, w->width * p.input->dims[3]);
     }
   }
-  if (staged != NULL) tw_widen(staged, width, p.zero, p.row);
+  if (staged != NULL) tw_widen(staged, width, p.zero, p.row, p.step);
 }
 
 /* ---- rows to pixels ---- */
 
 typedef struct {
-  tw_channel_scales scaling;
-  const int8_t *filter;
+  tw_channel first;
+  tw_place filter;
   int32_t width, channels;
 } layer;
 
-static void two_pixels(const layer *l, const int16_t *rows, int8_t *out) {
-  const int32_t channels = l->channels, zero_point = l->scaling.zero_point;
-  const int8_t *w = l->filter;
-  int32_t c = 0;
-  for (; c + 2 <= channels; c += 2, w += 2 * l->width, out += 2) {
-    const int32_t a = tw_bias_of(&l->scaling, c), b = tw_bias_of(&l->scaling, c + 1);
-    int32_t sums[4] = {a, a, b, b};
-    tw_dot_2x2(w, rows, l->width, sums);
-    const tw_channel_scale first = tw_channel_scale_of(&l->scaling, c), second = tw_channel_scale_of(&l->scaling, c + 1);
-    out[0] = tw_to_i8(sums[0], first, zero_point);
-    out[channels] = tw_to_i8(sums[1], first, zero_point);
-    out[1] = tw_to_i8(sums[2], second, zero_point);
-    out[channels + 1] = tw_to_i8(sums[3], second, zero_point);
+/* Two pixels whose rows' groups alternate. */
+TW_NOINLINE static void two_pixels(const layer *l, tw_place rows, tw_place out) {
+  const int32_t width = l->width;
+  const uint32_t channels = (uint32_t)l->channels;
+  tw_channel c = l->first;
+  tw_place w = l->filter;
+  for (const tw_place end = out + (channels & ~1u); out != end; w += 2 * (uint32_t)width, out += 2) {
+    const int32_t bias = tw_take_bias(&c), other = tw_take_bias(&c);
+    const tw_sums sums = tw_dot_2x2(w, rows, width, (tw_sums){bias, bias, other, other});
+    tw_channel_scale scale = tw_take_scale(&c);
+    tw_set_i8(out, tw_to_i8(sums.a, scale, c.zero_point));
+    tw_set_i8(out + channels, tw_to_i8(sums.b, scale, c.zero_point));
+    scale = tw_take_scale(&c);
+    tw_set_i8(out + 1, tw_to_i8(sums.c, scale, c.zero_point));
+    tw_set_i8(out + channels + 1, tw_to_i8(sums.d, scale, c.zero_point));
   }
-  if (c == channels) return;
-  tw_mcu_channels(&l->scaling, w, rows, l->width, c, channels, out);
-  tw_mcu_channels(&l->scaling, w, rows + tw_padded(l->width), l->width, c, channels,
-                  out + channels);
+  if (channels % 2 == 0) return;
+  const int32_t bias = tw_take_bias(&c); /* the last row of weights twice */
+  const tw_sums sums = tw_dot_2x2(w, rows, width, (tw_sums){bias, bias, 0, 0});
+  const tw_channel_scale scale = tw_take_scale(&c);
+  tw_set_i8(out, tw_to_i8(sums.a, scale, c.zero_point));
+  tw_set_i8(out + channels, tw_to_i8(sums.b, scale, c.zero_point));
 }
 
 void tw_fast_conv(const tw_engine *e, const tw_node *node, const tw_window *window,
                   const tw_requant *q, void *work) {
   const tw_tensor *input = tw_input(e, node, 0), *filter = tw_input(e, node, 1),
                   *output = tw_output(e, node, 0);
-  const layer l = {tw_channel_scales_of(tw_input(e, node, 2), q), filter->data, row_width(filter),
-                   filter->dims[0]};
-  const int32_t padded = tw_padded(l.width), image = input->dims[1] * input->dims[2] * input->dims[3];
-  int16_t *const rows = work;
-  patch p = {window, input, q->input_zero_point, rows, NULL};
-  if (is_staged(filter)) p.staged = (int8_t *)(rows + 2 * padded);
-  int8_t *out = output->data;
-  int32_t y = 0, x = 0, filled = 0;
+  const layer l = {tw_first_channel(tw_input(e, node, 2), q), tw_place_of(filter->data),
+                   row_width(filter), filter->dims[0]};
+  const int32_t image = input->dims[1] * input->dims[2] * input->dims[3];
+  const tw_place rows = tw_place_of(work);
+  patch p = {window, input, q->input_zero_point, rows, 2 * TW_GROUP_BYTES, NULL};
+  if (is_staged(filter)) p.staged = (int8_t *)work + 4 * tw_padded(l.width);
   const int8_t *in = input->data;
-  for (const int8_t *const end = out + output->bytes; out + filled * l.channels < end;) {
-    p.row = rows + filled * padded;
-    put_window(p, in, y, x, l.width);
-    filled++;
-    if (++x == output->dims[2]) {
-      x = 0;
-      if (++y == output->dims[1]) {
-        y = 0;
-        in += image;
+  tw_place out = tw_place_of(output->data);
+  uint32_t left = output->bytes / (uint32_t)l.channels, filled = 0;
+  for (int32_t b = 0; b < output->dims[0]; b++, in += image) {
+    for (int32_t y = 0; y < output->dims[1]; y++) {
+      for (int32_t x = 0; x < output->dims[2]; x++, left--) {
+        p.row = rows + filled * TW_GROUP_BYTES;
+        if (left == 1 && filled == 0) {
+          p.step = TW_GROUP_BYTES;
+          put_window(p, in, y, x, l.width);
+          tw_mcu_channels(l.first, l.channels, l.filter, rows, l.width, out);
+          continue;
+        }
+        put_window(p, in, y, x, l.width);
+        filled ^= 1;
+        if (filled != 0) continue;
+        two_pixels(&l, rows, out);
+        out += 2 * (uint32_t)l.channels;
       }
     }
-    if (filled < 2) continue;
-    two_pixels(&l, rows, out);
-    out += 2 * l.channels;
-    filled = 0;
   }
-  if (filled > 0) tw_mcu_channels(&l.scaling, l.filter, rows, l.width, 0, l.channels, out);
   tw_mcu_activate(output, q);
 }

@@ -17,12 +17,14 @@ void tw_fast_dense(const tw_engine *e, const tw_node *node, const tw_requant *q,
   const tw_tensor *input = tw_input(e, node, 0), *weights = tw_input(e, node, 1),
                   *output = tw_output(e, node, 0);
   const int32_t channels = tw_dim(weights, -2), depth = tw_dim(weights, -1);
-  const tw_channel_scales scaling = tw_channel_scales_of(tw_input(e, node, 2), q);
+  const tw_channel first = tw_first_channel(tw_input(e, node, 2), q);
+  const tw_place w = tw_place_of(weights->data), row = tw_place_of(work);
   const int8_t *in = input->data;
-  int8_t *out = output->data;
-  for (const int8_t *const end = out + output->bytes; out < end; out += channels, in += depth) {
-    tw_widen(in, depth, q->input_zero_point, work);
-    tw_mcu_channels(&scaling, weights->data, work, depth, 0, channels, out);
+  tw_place out = tw_place_of(output->data);
+  for (const tw_place end = out + output->bytes; out != end; out += (uint32_t)channels) {
+    tw_widen(in, depth, q->input_zero_point, row, TW_GROUP_BYTES);
+    tw_mcu_channels(first, channels, w, row, depth, out);
+    in += depth;
   }
   tw_mcu_activate(output, q);
 }

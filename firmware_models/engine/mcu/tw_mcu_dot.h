@@ -1,156 +1,165 @@
 /* The inner loops: sums of products of weights, as they lie in the model, and inputs that tw_widen
- * laid out. With the DSP extension four elements are two pairs, (0, 2) and (1, 3); without it they
- * are four int16 in order. */
+ * laid out as int16, their zero point taken off. With the DSP extension elements go by groups of four:
+ * a pair of elements 0 and 2, and one of 1 and 3. */
 #ifndef TW_MCU_DOT_H
 #define TW_MCU_DOT_H
 
-#include "tw_base.h"
-#include "tw_mcu_intrinsics.h"
+#include "tw_mcu_place.h"
 
-#define TW_INLINE static inline __attribute__((always_inline))
-
-/* Elements of a widened row of n: whole groups of four. */
-static inline int32_t tw_padded(int32_t n) { return (n + 3) & ~3; }
+typedef struct {
+  int32_t a, b, c, d;
+} tw_sums;
 
 #ifdef TW_DSP
+enum { TW_GROUP = 4 };
+#else
+enum { TW_GROUP = 1 };
+#endif
+enum { TW_GROUP_BYTES = 2 * TW_GROUP }; /* when widened */
 
-enum { TW_GROUP = 4 }; /* elements that tw_widen takes at once, but for a row's last */
+/* Elements of a widened row of n. */
+static inline int32_t tw_padded(int32_t n) { return (n + TW_GROUP - 1) & ~(TW_GROUP - 1); }
+
+
+#ifdef TW_DSP
 
 /* Two int16 that are not added to each other. */
 typedef uint32_t tw_pair;
 
 static inline tw_pair tw_twice(int32_t x) { return ((uint32_t)x & 0xFFFF) * 0x10001u; }
 
-TW_INLINE uint32_t tw_load4(const int8_t *x) {
-  uint32_t word;
-  memcpy(&word, x, sizeof word);
-  return word;
-}
-
 /* The last 1 to 3 bytes, and zeros. */
-TW_INLINE uint32_t tw_load_rest(const int8_t *x, int32_t n) {
-  uint32_t word = (uint8_t)x[0];
-  if (n > 1) word |= (uint32_t)(uint8_t)x[1] << 8;
-  if (n > 2) word |= (uint32_t)(uint8_t)x[2] << 16;
+TW_INLINE uint32_t tw_get_rest(tw_place x, int32_t n) {
+  uint32_t word = (uint8_t)tw_get_i8(x);
+  if (n > 1) word |= (uint32_t)(uint8_t)tw_get_i8(x + 1) << 8;
+  if (n > 2) word |= (uint32_t)(uint8_t)tw_get_i8(x + 2) << 16;
   return word;
 }
 
-TW_INLINE int16_t *tw_put4(uint32_t bytes, tw_pair less_zero, int16_t *out) {
-  tw_pair pairs[2] = {tw_sxtab16(less_zero, bytes), tw_sxtab16_ror8(less_zero, bytes)};
-  memcpy(__builtin_assume_aligned(out, 4), pairs, sizeof pairs);
-  return out + 4;
+TW_INLINE void tw_put_group(uint32_t bytes, tw_pair less_zero, tw_place out) {
+  const tw_pair even = tw_sxtab16(less_zero, bytes), odd = tw_sxtab16_ror8(less_zero, bytes);
+  tw_set_u32(out, even);
+  tw_set_u32(out + 4, odd);
 }
 
-/* x - zero for n values; what is behind them in the last group has no meaning. */
-TW_INLINE int16_t *tw_widen(const int8_t *x, int32_t n, int32_t zero, int16_t *out) {
+/* x - zero for n values, a group every `step` bytes; what is behind them in the last group has no
+ * meaning. Returns where the next group goes. */
+TW_INLINE tw_place tw_widen(const int8_t *x, int32_t n, int32_t zero, tw_place out,
+                            uint32_t step) {
   const tw_pair less_zero = tw_twice(-zero);
-  for (; n >= 4; n -= 4, x += 4) out = tw_put4(tw_load4(x), less_zero, out);
-  if (n > 0) out = tw_put4(tw_load_rest(x, n), less_zero, out);
-  return out;
-}
-
-/* Four products of weights and a widened row. */
-TW_INLINE int32_t tw_dot4(uint32_t even, uint32_t odd, const uint32_t x[2], int32_t sum) {
-  return tw_smlad(odd, x[1], tw_smlad(even, x[0], sum));
-}
-
-TW_INLINE void tw_step_2x2(uint32_t u, uint32_t v, const uint32_t *x, const uint32_t *y,
-                           int32_t sums[4]) {
-  uint32_t a = tw_sxtb16(u), b = tw_sxtb16(v), c = x[0], d = y[0];
-  sums[0] = tw_smlad(a, c, sums[0]);
-  sums[1] = tw_smlad(a, d, sums[1]);
-  sums[2] = tw_smlad(b, c, sums[2]);
-  sums[3] = tw_smlad(b, d, sums[3]);
-  u = tw_sxtb16_ror8(u), v = tw_sxtb16_ror8(v), c = x[1], d = y[1];
-  sums[0] = tw_smlad(u, c, sums[0]);
-  sums[1] = tw_smlad(u, d, sums[1]);
-  sums[2] = tw_smlad(v, c, sums[2]);
-  sums[3] = tw_smlad(v, d, sums[3]);
-}
-
-/* Two rows of weights, n apart, times two widened rows, which lie side by side: sums[2 * row of
- * weights + row]. */
-TW_INLINE void tw_dot_2x2(const int8_t *w, const int16_t *rows, int32_t n, int32_t sums[4]) {
-  const int8_t *v = w + n;
-  const uint32_t *x = (const uint32_t *)(const void *)rows, *y = x + tw_padded(n) / 2;
-  const uint32_t *const end = x + n / 4 * 2;
-  for (; x < end; x += 2, y += 2, w += 4, v += 4) {
-    tw_step_2x2(tw_load4(w), tw_load4(v), x, y, sums);
+  tw_place from = tw_place_of(x);
+  for (int32_t left = n / 4; left != 0; left--, from += 4, out += step) {
+    tw_put_group(tw_get4(from), less_zero, out);
   }
-  if (n % 4 != 0) tw_step_2x2(tw_load_rest(w, n % 4), tw_load_rest(v, n % 4), x, y, sums);
+  if (n % 4 == 0) return out;
+  tw_put_group(tw_get_rest(from, n % 4), less_zero, out);
+  return out + step;
+}
+
+TW_INLINE void tw_put_zeros(tw_place out) {
+  tw_set_u32(out, 0);
+  tw_set_u32(out + 4, 0);
+}
+
+TW_INLINE tw_sums tw_step_2x2(uint32_t u, uint32_t v, tw_place x, tw_sums s) {
+  tw_pair weights = tw_sxtb16(u), others = tw_sxtb16(v), first = tw_get_u32(x),
+          second = tw_get_u32(x + 8);
+  s.a = tw_smlad(weights, first, s.a);
+  s.b = tw_smlad(weights, second, s.b);
+  s.c = tw_smlad(others, first, s.c);
+  s.d = tw_smlad(others, second, s.d);
+  weights = tw_sxtb16_ror8(u), others = tw_sxtb16_ror8(v), first = tw_get_u32(x + 4),
+  second = tw_get_u32(x + 12);
+  s.a = tw_smlad(weights, first, s.a);
+  s.b = tw_smlad(weights, second, s.b);
+  s.c = tw_smlad(others, first, s.c);
+  s.d = tw_smlad(others, second, s.d);
+  return s;
+}
+
+/* Two rows of weights, n apart, times two widened rows. Sums a and b are of the first row of
+ * weights. */
+TW_INLINE tw_sums tw_dot_2x2(tw_place w, tw_place x, int32_t n, tw_sums s) {
+  tw_place v = w + (uint32_t)n;
+  for (int32_t left = n / 4; left != 0; left--, x += 16, w += 4, v += 4) {
+    s = tw_step_2x2(tw_get4(w), tw_get4(v), x, s);
+  }
+  if (n % 4 == 0) return s;
+  return tw_step_2x2(tw_get_rest(w, n % 4), tw_get_rest(v, n % 4), x, s);
+}
+
+TW_INLINE int32_t tw_step_1x1(uint32_t w, tw_pair even, tw_pair odd, int32_t sum) {
+  return tw_smlad(tw_sxtb16_ror8(w), odd, tw_smlad(tw_sxtb16(w), even, sum));
 }
 
 /* Four rows of weights, n apart, times one widened row. */
-TW_INLINE void tw_dot_4x1(const int8_t *w, const int16_t *row, int32_t n, int32_t sums[4]) {
-  const uint32_t *x = (const uint32_t *)(const void *)row;
-  const int8_t *w1 = w + n, *w2 = w1 + n, *w3 = w2 + n;
-  const uint32_t *const end = x + n / 4 * 2;
-  for (; x < end; x += 2, w += 4, w1 += 4, w2 += 4, w3 += 4) {
-    const uint32_t a = tw_load4(w), b = tw_load4(w1), c = tw_load4(w2), d = tw_load4(w3);
-    const uint32_t even = x[0], odd = x[1];
-    sums[0] = tw_smlad(tw_sxtb16_ror8(a), odd, tw_smlad(tw_sxtb16(a), even, sums[0]));
-    sums[1] = tw_smlad(tw_sxtb16_ror8(b), odd, tw_smlad(tw_sxtb16(b), even, sums[1]));
-    sums[2] = tw_smlad(tw_sxtb16_ror8(c), odd, tw_smlad(tw_sxtb16(c), even, sums[2]));
-    sums[3] = tw_smlad(tw_sxtb16_ror8(d), odd, tw_smlad(tw_sxtb16(d), even, sums[3]));
+TW_INLINE tw_sums tw_dot_4x1(tw_place w, tw_place x, int32_t n, tw_sums s) {
+  tw_place w1 = w + (uint32_t)n, w2 = w1 + (uint32_t)n, w3 = w2 + (uint32_t)n;
+  for (int32_t left = n / 4; left != 0; left--, x += 8, w += 4, w1 += 4, w2 += 4, w3 += 4) {
+    const tw_pair even = tw_get_u32(x), odd = tw_get_u32(x + 4);
+    s.a = tw_step_1x1(tw_get4(w), even, odd, s.a);
+    s.b = tw_step_1x1(tw_get4(w1), even, odd, s.b);
+    s.c = tw_step_1x1(tw_get4(w2), even, odd, s.c);
+    s.d = tw_step_1x1(tw_get4(w3), even, odd, s.d);
   }
-  if (n % 4 == 0) return;
-  const int8_t *last[4] = {w, w1, w2, w3};
-  for (int32_t i = 0; i < 4; i++) {
-    const uint32_t a = tw_load_rest(last[i], n % 4);
-    sums[i] = tw_smlad(tw_sxtb16_ror8(a), x[1], tw_smlad(tw_sxtb16(a), x[0], sums[i]));
-  }
+  if (n % 4 == 0) return s;
+  const tw_pair even = tw_get_u32(x), odd = tw_get_u32(x + 4);
+  s.a = tw_step_1x1(tw_get_rest(w, n % 4), even, odd, s.a);
+  s.b = tw_step_1x1(tw_get_rest(w1, n % 4), even, odd, s.b);
+  s.c = tw_step_1x1(tw_get_rest(w2, n % 4), even, odd, s.c);
+  s.d = tw_step_1x1(tw_get_rest(w3, n % 4), even, odd, s.d);
+  return s;
 }
 
 /* One row of weights times one widened row. */
-TW_INLINE int32_t tw_dot_1x1(const int8_t *w, const int16_t *row, int32_t n, int32_t sum) {
-  const uint32_t *x = (const uint32_t *)(const void *)row;
-  const uint32_t *const end = x + n / 4 * 2;
-  for (; x < end; x += 2, w += 4) {
-    const uint32_t a = tw_load4(w);
-    sum = tw_smlad(tw_sxtb16_ror8(a), x[1], tw_smlad(tw_sxtb16(a), x[0], sum));
+TW_INLINE int32_t tw_dot_1x1(tw_place w, tw_place x, int32_t n, int32_t sum) {
+  for (int32_t left = n / 4; left != 0; left--, x += 8, w += 4) {
+    sum = tw_step_1x1(tw_get4(w), tw_get_u32(x), tw_get_u32(x + 4), sum);
   }
   if (n % 4 == 0) return sum;
-  const uint32_t a = tw_load_rest(w, n % 4);
-  return tw_smlad(tw_sxtb16_ror8(a), x[1], tw_smlad(tw_sxtb16(a), x[0], sum));
+  return tw_step_1x1(tw_get_rest(w, n % 4), tw_get_u32(x), tw_get_u32(x + 4), sum);
 }
 
 #else
 
-enum { TW_GROUP = 1 };
-
-/* x - zero for n values. */
-TW_INLINE int16_t *tw_widen(const int8_t *x, int32_t n, int32_t zero, int16_t *out) {
-  for (int32_t i = 0; i < n; i++) out[i] = (int16_t)(x[i] - zero);
-  return out + n;
+TW_INLINE tw_place tw_widen(const int8_t *x, int32_t n, int32_t zero, tw_place out,
+                            uint32_t step) {
+  tw_place from = tw_place_of(x);
+  for (; n != 0; n--, from++, out += step) tw_set_i16(out, tw_get_i8(from) - zero);
+  return out;
 }
 
-/* Two rows of weights, n apart, times two widened rows, which lie side by side: sums[2 * row of
- * weights + row]. */
-TW_INLINE void tw_dot_2x2(const int8_t *w, const int16_t *x, int32_t n, int32_t sums[4]) {
-  const int8_t *v = w + n;
-  const int16_t *y = x + tw_padded(n);
-  for (const int16_t *const end = x + n; x < end; x++, y++, w++, v++) {
-    sums[0] += *w * *x;
-    sums[1] += *w * *y;
-    sums[2] += *v * *x;
-    sums[3] += *v * *y;
+TW_INLINE void tw_put_zeros(tw_place out) { tw_set_i16(out, 0); }
+
+TW_INLINE tw_sums tw_dot_2x2(tw_place w, tw_place x, int32_t n, tw_sums s) {
+  tw_place v = w + (uint32_t)n;
+  for (const tw_place end = v; w != end; x += 4, w++, v++) {
+    const int32_t first = tw_get_i16(x), second = tw_get_i16(x + 2);
+    const int32_t weight = tw_get_i8(w), other = tw_get_i8(v);
+    s.a += weight * first;
+    s.b += weight * second;
+    s.c += other * first;
+    s.d += other * second;
   }
+  return s;
 }
 
-/* Four rows of weights, n apart, times one widened row. */
-TW_INLINE void tw_dot_4x1(const int8_t *w, const int16_t *x, int32_t n, int32_t sums[4]) {
-  const int8_t *w1 = w + n, *w2 = w1 + n, *w3 = w2 + n;
-  for (const int16_t *const end = x + n; x < end; x++, w++, w1++, w2++, w3++) {
-    sums[0] += *w * *x;
-    sums[1] += *w1 * *x;
-    sums[2] += *w2 * *x;
-    sums[3] += *w3 * *x;
+TW_INLINE tw_sums tw_dot_4x1(tw_place w, tw_place x, int32_t n, tw_sums s) {
+  tw_place w1 = w + (uint32_t)n, w2 = w1 + (uint32_t)n, w3 = w2 + (uint32_t)n;
+  for (const tw_place end = w1; w != end; x += 2, w++, w1++, w2++, w3++) {
+    const int32_t value = tw_get_i16(x);
+    s.a += tw_get_i8(w) * value;
+    s.b += tw_get_i8(w1) * value;
+    s.c += tw_get_i8(w2) * value;
+    s.d += tw_get_i8(w3) * value;
   }
+  return s;
 }
 
-/* One row of weights times one widened row. */
-TW_INLINE int32_t tw_dot_1x1(const int8_t *w, const int16_t *x, int32_t n, int32_t sum) {
-  for (int32_t i = 0; i < n; i++) sum += w[i] * x[i];
+TW_INLINE int32_t tw_dot_1x1(tw_place w, tw_place x, int32_t n, int32_t sum) {
+  for (const tw_place end = w + (uint32_t)n; w != end; x += 2, w++) {
+    sum += tw_get_i8(w) * tw_get_i16(x);
+  }
   return sum;
 }
 

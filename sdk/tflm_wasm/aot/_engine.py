@@ -1,4 +1,4 @@
-"""The engine for a board: only the model's ops, no SIMD, and as little RAM as it can do with."""
+"""The engine for a board: only the model's ops, the core's kernels, and as little RAM as possible."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import tempfile
 from pathlib import Path
 from typing import Any, Final
 
+from tflm_wasm._build import measure_arena
 from tflm_wasm._inspect_ops import builtin_names, read_ops
+from tflm_wasm._wasm_rewrite import without_imports
 from tflm_wasm.aot import _sources
 from tflm_wasm.aot._cache import Cache
 from tflm_wasm.aot._errors import AotError
@@ -60,8 +62,15 @@ def _op_names(ops: list[str]) -> str:
     )
 
 
-def build(ops: list[str], cache: Cache) -> bytes:
-    """Compile the engine with these ops to WebAssembly."""
+def twins(kernels: str) -> tuple[list[Path], tuple[str, ...]]:
+    """Return the C files of a set of kernels, and their macros."""
+    script = _build_script()
+    return script.twins(kernels), script.KERNELS[kernels][1]
+
+
+def build(ops: list[str], kernels: str, cache: Cache) -> bytes:
+    """Compile the engine with these ops and kernels to WebAssembly."""
+    options = _COMPILE + (("-DTW_IMPORTS",) if kernels == "dsp" else ())
 
     def make() -> bytes:
         with tempfile.TemporaryDirectory() as folder:
@@ -69,9 +78,23 @@ def build(ops: list[str], cache: Cache) -> bytes:
             names.write_text(_op_names(ops))
             output = Path(folder) / "engine.wasm"
             _build_script().build_engine(
-                output, ops, options=_COMPILE, stack_bytes=STACK_BYTES, op_names=names, simd=False
+                output,
+                ops,
+                options=options,
+                stack_bytes=STACK_BYTES,
+                op_names=names,
+                kernels=kernels,
             )
             return output.read_bytes()
 
     sources = _sources.digest(_sources.engine(), _sources.root() / "abi")
-    return cache.get("engine", (sources, *_COMPILE, str(STACK_BYTES), _op_names(ops)), make)
+    return cache.get("engine", (sources, kernels, *options, str(STACK_BYTES), _op_names(ops)), make)
+
+
+def arena_needed(engine: bytes, model: bytes, cache: Cache) -> int:
+    """Return the arena that an engine of `build` takes for the model, in bytes."""
+
+    def make() -> bytes:
+        return str(measure_arena(without_imports(engine), model)).encode()
+
+    return int(cache.get("arena", (engine, model), make))

@@ -163,12 +163,16 @@ class _Build:
         own = Block(module.parsed.initial_bytes(0, _abi.BLOCK_BYTES))
         if module.model is None:
             return module.wasm, _Guest(own, _memory_needed(own))
-        arena = self.options.arena_bytes or own["scratch_size"]
-        return self._engine_guest(_engine.ops_of(module.model), arena)
+        wasm = _engine.build(_engine.ops_of(module.model), self.board.core.kernels, self.cache)
+        # Its kernels are others than those of the host's engine, and so is their scratch memory.
+        needed = _engine.arena_needed(wasm, module.model, self.cache)
+        arena = self.options.arena_bytes or max(own["scratch_size"], needed)
+        return wasm, self._engine_guest(wasm, arena)
 
     def _guest_of_any_model(self) -> tuple[bytes, _Guest]:
         """Return the same for models that are uploaded: every op, all RAM that is left."""
-        wasm, guest = self._engine_guest(_engine.all_ops(), self.options.arena_bytes or 0)
+        wasm = _engine.build(_engine.all_ops(), self.board.core.kernels, self.cache)
+        guest = self._engine_guest(wasm, self.options.arena_bytes or 0)
         if self.options.arena_bytes is not None:
             return wasm, guest
         board = self.board
@@ -178,11 +182,10 @@ class _Build:
         memory = max(guest.memory_bytes, left * 7 // 8 // 16 * 16)
         return wasm, _Guest(guest.block, memory, memory - guest.memory_bytes)
 
-    def _engine_guest(self, ops: list[str], arena: int) -> tuple[bytes, _Guest]:
-        wasm = _engine.build(ops, self.cache)
+    def _engine_guest(self, wasm: bytes, arena: int) -> _Guest:
         block = Block(parse(wasm).initial_bytes(0, _abi.BLOCK_BYTES))
         heap = align(block["heap_base"], _abi.ALIGNMENT_BYTES)
-        return wasm, _Guest(block, heap + arena, arena)
+        return _Guest(block, heap + arena, arena)
 
     def firmware(self) -> Firmware:
         objects = self._compile()
@@ -276,6 +279,8 @@ class _Build:
         made_of = translated.read_text() + translated.with_suffix(".h").read_text()
         entry = _sources.device() / "wasm2c" / "tw_guest_entry.c"
         options = (*self.tools.guest, *_SHARED, *_GUEST, *self._defines())
+        if parse(self.wasm).imports:
+            options = (*options, "-DTW_GUEST_IMPORTS=1")
         more = self.options.guest_options
         return Source("guest", entry, (*options, *more), self._headers(), made_of)
 
@@ -287,8 +292,10 @@ class _Build:
         (self.folder / "ops.def").write_text(registry)
         files = [path for path in engine.glob("*.c") if path.stem != "tw_abi"]
         files += [engine / "ops" / f"{name}.c" for name in ops]
+        twins, macros = _engine.twins(self.board.core.kernels)
+        files += twins
         files.append(_sources.device() / "selftest" / "native.c")
-        options = (*self.tools.guest, *_SHARED, *_GUEST, *self.options.guest_options)
+        options = (*self.tools.guest, *_SHARED, *_GUEST, *macros, *self.options.guest_options)
         headers, made_of = (*self._headers(), engine), registry + _sources.digest(engine)
         return [Source("guest", path, options, headers, made_of) for path in files]
 
