@@ -33,9 +33,9 @@ static inline uint32_t tw_sxtab16_ror8(uint32_t pair, uint32_t bytes) {
   return (uint32_t)__sxtab16((int16x2_t)pair, (int8x4_t)__ror(bytes, 8));
 }
 /* Not as an expression, which the compiler would join with what follows into two instructions. */
-static inline int32_t tw_smmulr(int32_t a, int32_t b) {
+static inline int32_t tw_smmlar(int32_t a, int32_t b, int32_t sum) {
   int32_t high;
-  __asm__("smmulr %0, %1, %2" : "=r"(high) : "r"(a), "r"(b));
+  __asm__("smmlar %0, %1, %2, %3" : "=r"(high) : "r"(a), "r"(b), "r"(sum));
   return high;
 }
 
@@ -74,9 +74,9 @@ static inline uint32_t tw_sxtab16_ror8(uint32_t pair, uint32_t bytes) {
   return tw_sxtab16(pair, bytes >> 8);
 }
 
-/* a * b / 2^32, rounded, a half up */
-static inline int32_t tw_smmulr(int32_t a, int32_t b) {
-  return (int32_t)(((int64_t)a * b + ((int64_t)1 << 31)) >> 32);
+/* sum + a * b / 2^32, rounded, a half up */
+static inline int32_t tw_smmlar(int32_t a, int32_t b, int32_t sum) {
+  return tw_wrap((uint32_t)sum + (uint32_t)(((int64_t)a * b + ((int64_t)1 << 31)) >> 32));
 }
 
 #endif

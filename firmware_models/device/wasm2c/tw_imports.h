@@ -50,9 +50,9 @@ TW_IMPORT w2c_tw_sxtab16_ror8(struct w2c_tw *none, uint32_t pair, uint32_t bytes
   (void)none;
   return tw_sxtab16_ror8(pair, bytes);
 }
-TW_IMPORT w2c_tw_smmulr(struct w2c_tw *none, uint32_t a, uint32_t b) {
+TW_IMPORT w2c_tw_smmlar(struct w2c_tw *none, uint32_t a, uint32_t b, uint32_t sum) {
   (void)none;
-  return (uint32_t)tw_smmulr((int32_t)a, (int32_t)b);
+  return (uint32_t)tw_smmlar((int32_t)a, (int32_t)b, (int32_t)sum);
 }
 
 #endif

@@ -1,7 +1,14 @@
 #include "tw_mcu.h"
 
 /* Products of an int8 and an int8 less its zero point. */
-enum { LARGEST_PRODUCT = 128 * 255, LARGEST_SUM = (1 << 30) - 1 };
+enum { LARGEST_PRODUCT = 128 * 255, LARGEST_SUM = INT32_MAX - 4 };
+
+/* Of a multiplier that is 0 becomes the smallest one, which makes 0 of any sum, too. */
+static void adapt(int32_t *multiplier, int8_t *shift) {
+  const bool zero = *multiplier == 0;
+  *multiplier = (int32_t)((zero ? 1u << 30 : (uint32_t)*multiplier) << 1);
+  *shift = zero ? 30 : (int8_t)(-1 - *shift);
+}
 
 bool tw_mcu_fits(const tw_tensor *bias, const tw_requant *q, int32_t channels, uint32_t terms) {
   if (terms > LARGEST_SUM / LARGEST_PRODUCT || (bias != NULL && !tw_is_const(bias))) return false;
@@ -13,6 +20,7 @@ bool tw_mcu_fits(const tw_tensor *bias, const tw_requant *q, int32_t channels, u
   for (int32_t c = 0; c < (q->per_channel ? channels : 1); c++) {
     if (q->shifts[c] >= 0 && q->multipliers[c] != 0) return false;
   }
+  for (int32_t c = 0; c < (q->per_channel ? channels : 1); c++) adapt(&q->multipliers[c], &q->shifts[c]);
   return true;
 }
 

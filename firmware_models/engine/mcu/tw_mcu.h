@@ -5,8 +5,8 @@
 #include "tw_fast.h"
 #include "tw_mcu_dot.h"
 
-/* Whether the outputs of a layer with `terms` products in each sum can be computed as below. The
- * bounds leave a bit free, so that doubling a sum does not overflow. */
+/* Whether the outputs of a layer with `terms` products in each sum can be computed as below. If so,
+ * its scales become what tw_take_scale takes. */
 bool tw_mcu_fits(const tw_tensor *bias, const tw_requant *q, int32_t channels, uint32_t terms);
 
 /* Clamp to the fused activation's range, after all outputs of a layer were clamped to int8. */
@@ -37,13 +37,13 @@ TW_INLINE tw_sums tw_take_biases(tw_channel *c) {
   return s;
 }
 
-/* A multiplier, and how far results are shifted right, less one. */
+/* Twice the multiplier, less 2^32, and how far results are shifted right, less one. */
 typedef struct {
-  int32_t multiplier, right;
+  int32_t doubled, right;
 } tw_channel_scale;
 
 TW_INLINE tw_channel_scale tw_take_scale(tw_channel *c) {
-  const tw_channel_scale scale = {tw_get_i32(c->multiplier), ~tw_get_i8(c->shift) & 31};
+  const tw_channel_scale scale = {tw_get_i32(c->multiplier), tw_get_i8(c->shift) & 31};
   c->multiplier += 4 * c->scale_step;
   c->shift += c->scale_step;
   return scale;
@@ -51,7 +51,7 @@ TW_INLINE tw_channel_scale tw_take_scale(tw_channel *c) {
 
 /* As tw_requant_i32: the doubling high product, then a half is rounded away from zero. */
 TW_INLINE int32_t tw_to_i8(int32_t sum, tw_channel_scale scale, int32_t zero_point) {
-  int32_t x = tw_smmulr((int32_t)((uint32_t)sum << 1), scale.multiplier);
+  int32_t x = tw_smmlar(sum, scale.doubled, sum);
   x += x >> 31;
   x = ((x >> scale.right) + 1) >> 1;
   return tw_clamp(x + zero_point, INT8_MIN, INT8_MAX);

@@ -18,7 +18,7 @@ TW_IMPORTED(sxtb16) uint32_t tw_sxtb16(uint32_t bytes);
 TW_IMPORTED(sxtb16_ror8) uint32_t tw_sxtb16_ror8(uint32_t bytes);
 TW_IMPORTED(sxtab16) uint32_t tw_sxtab16(uint32_t pair, uint32_t bytes);
 TW_IMPORTED(sxtab16_ror8) uint32_t tw_sxtab16_ror8(uint32_t pair, uint32_t bytes);
-TW_IMPORTED(smmulr) int32_t tw_smmulr(int32_t a, int32_t b);
+TW_IMPORTED(smmlar) int32_t tw_smmlar(int32_t a, int32_t b, int32_t sum);
 
 #else
 
