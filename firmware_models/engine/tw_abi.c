@@ -54,7 +54,9 @@ static int32_t finish(tw_status status) {
     engine.next_node = 0;
   }
   _Static_assert(TW_ERROR_BYTES <= sizeof b->error_text, "the text fits");
-  memcpy(b->error_text, engine.error_text, TW_ERROR_BYTES);
+  if (status != TW_OK || b->error_text[0] != 0) {
+    memcpy(b->error_text, engine.error_text, TW_ERROR_BYTES);
+  }
   b->error_op = engine.error_node;
   b->error_subgraph = engine.error_subgraph;
   b->status = status;

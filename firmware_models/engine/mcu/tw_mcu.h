@@ -5,6 +5,9 @@
 #include "tw_fast.h"
 #include "tw_mcu_dot.h"
 
+/* The tensors of the subgraph at work, by index: without tw_input's checks, which prepare has made. */
+TW_INLINE tw_tensor *tw_tensors(const tw_engine *e) { return e->subgraphs[e->subgraph].tensors; }
+
 /* Whether the outputs of a layer with `terms` products in each sum can be computed as below. If so,
  * its scales become what tw_take_scale takes. */
 bool tw_mcu_fits(const tw_tensor *bias, const tw_requant *q, int32_t channels, uint32_t terms);

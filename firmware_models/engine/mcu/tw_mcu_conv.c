@@ -121,8 +121,9 @@ TW_NOINLINE static void two_pixels(const layer *l, tw_place rows, tw_place out) 
 
 void tw_fast_conv(const tw_engine *e, const tw_node *node, const tw_window *window,
                   const tw_requant *q, void *work) {
-  const tw_tensor *input = tw_input(e, node, 0), *filter = tw_input(e, node, 1),
-                  *output = tw_output(e, node, 0);
+  const tw_tensor *const tensors = tw_tensors(e);
+  const tw_tensor *input = &tensors[node->inputs[0]], *filter = &tensors[node->inputs[1]],
+                  *output = &tensors[node->outputs[0]];
   const layer l = {tw_first_channel(tw_input(e, node, 2), q), tw_place_of(filter->data),
                    row_width(filter), filter->dims[0]};
   const int32_t image = input->dims[1] * input->dims[2] * input->dims[3];

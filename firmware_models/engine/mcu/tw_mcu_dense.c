@@ -14,8 +14,9 @@ tw_status tw_fast_dense_prepare(tw_engine *e, const tw_node *node, const tw_requ
 }
 
 void tw_fast_dense(const tw_engine *e, const tw_node *node, const tw_requant *q, void *work) {
-  const tw_tensor *input = tw_input(e, node, 0), *weights = tw_input(e, node, 1),
-                  *output = tw_output(e, node, 0);
+  const tw_tensor *const tensors = tw_tensors(e);
+  const tw_tensor *input = &tensors[node->inputs[0]], *weights = &tensors[node->inputs[1]],
+                  *output = &tensors[node->outputs[0]];
   const int32_t channels = tw_dim(weights, -2), depth = tw_dim(weights, -1);
   const tw_channel first = tw_first_channel(tw_input(e, node, 2), q);
   const tw_place w = tw_place_of(weights->data), row = tw_place_of(work);

@@ -74,8 +74,9 @@ TW_NOINLINE static void pixel(const tw_channel *first, int32_t zero, const taps 
 void tw_fast_depthwise(const tw_engine *e, const tw_node *node, const tw_window *w,
                        const tw_requant *q, void *work) {
   (void)work;
-  const tw_tensor *input = tw_input(e, node, 0), *filter = tw_input(e, node, 1),
-                  *output = tw_output(e, node, 0);
+  const tw_tensor *const tensors = tw_tensors(e);
+  const tw_tensor *input = &tensors[node->inputs[0]], *filter = &tensors[node->inputs[1]],
+                  *output = &tensors[node->outputs[0]];
   const int32_t height = input->dims[1], width = input->dims[2], channels = input->dims[3];
   const tw_channel first = tw_first_channel(tw_input(e, node, 2), q);
   const int32_t zero = zero_of(q->input_zero_point);

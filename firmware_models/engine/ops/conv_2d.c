@@ -70,6 +70,7 @@ static tw_status prepare(tw_engine *e, tw_node *node) {
   bool packed = tw_input(e, node, 1)->type == TW_INT4;
   conv *c = node->data = tw_alloc(e, (uint32_t)(sizeof *c + packed * sizeof c->unpacked[0]));
   if (c == NULL) return TW_E_ARENA;
+  c->work = NULL;
   TW_TRY(tw_options(e, node, TW_OPTIONS_CONV_2D, &options));
   TW_TRY(tw_fused_activation(e, options, OPTION_ACTIVATION, &activation));
   TW_TRY(prepare_shapes(e, node, options, c));
@@ -83,7 +84,6 @@ static tw_status prepare(tw_engine *e, tw_node *node) {
   }
   int32_t bias_type = tw_fb_u8(&e->fb, options, OPTION_BIAS_TYPE, TW_FLOAT32);
   TW_TRY(tw_requant_prepare(e, node, channels, activation, bias_type, false, &c->q));
-  c->work = NULL;
   if (tw_input(e, node, 0)->type != TW_INT8) return TW_OK;
   return tw_fast_conv_prepare(e, node, &c->q, &c->work);
 }
@@ -174,6 +174,10 @@ static void pixel_hybrid(const tw_pixel *p) {
 static int eval(tw_engine *e, tw_node *node) {
   const conv *c = node->data;
   const tw_window *window = &c->window;
+  if (tw_input(e, node, 0)->type == TW_INT8 && c->work != NULL) {
+    tw_fast_conv(e, node, window, &c->q, c->work);
+    return TW_OK;
+  }
   if (tw_is_hybrid(e, node)) {
     tw_hybrid_begin(e, node, c->hybrid);
     tw_window_slide(e, node, window, pixel_hybrid);
@@ -184,13 +188,7 @@ static int eval(tw_engine *e, tw_node *node) {
     return TW_OK;
   }
   switch (tw_input(e, node, 0)->type) {
-    case TW_INT8:
-      if (c->work != NULL) {
-        tw_fast_conv(e, node, window, &c->q, c->work);
-      } else {
-        tw_window_slide(e, node, window, pixel_i8);
-      }
-      break;
+    case TW_INT8: tw_window_slide(e, node, window, pixel_i8); break;
     case TW_INT16: tw_window_slide(e, node, window, pixel_i16); break;
     default: tw_window_slide(e, node, window, pixel_f32); break;
   }
