@@ -22,6 +22,10 @@ TW_IMPORT w2c_tw_base(struct w2c_tw *none) {
   (void)none;
   return TW_GUEST_BASE;
 }
+TW_IMPORT w2c_tw_kept(struct w2c_tw *none, uint32_t x) {
+  (void)none;
+  return tw_kept(x);
+}
 TW_IMPORT w2c_tw_smlad(struct w2c_tw *none, uint32_t a, uint32_t b, uint32_t sum) {
   (void)none;
   return (uint32_t)tw_smlad(a, b, (int32_t)sum);

@@ -32,6 +32,15 @@ void tw_mcu_activate(const tw_tensor *output, const tw_requant *q) {
   }
 }
 
+#ifdef TW_DSP
+TW_NOINLINE uint32_t tw_get_rest(tw_place x, int32_t n) {
+  uint32_t word = (uint8_t)tw_get_i8(x);
+  if (n > 1) word |= (uint32_t)(uint8_t)tw_get_i8(x + 1) << 8;
+  if (n > 2) word |= (uint32_t)(uint8_t)tw_get_i8(x + 2) << 16;
+  return word;
+}
+#endif
+
 tw_channel tw_first_channel(const tw_tensor *bias, const tw_requant *q) {
   static const int32_t none = 0;
   return (tw_channel){.bias = tw_place_of(bias == NULL ? &none : bias->data),
@@ -42,15 +51,15 @@ tw_channel tw_first_channel(const tw_tensor *bias, const tw_requant *q) {
                       .zero_point = q->output_zero_point};
 }
 
-TW_NOINLINE void tw_mcu_channels(tw_channel c, int32_t count, tw_place w, tw_place row, int32_t n,
-                                 tw_place out) {
+TW_NOINLINE void tw_mcu_channels(tw_channel c, int32_t count, tw_place w, tw_place x, int32_t n,
+                                 tw_zero zero, tw_place out) {
   const uint32_t four = 4 * (uint32_t)n;
   for (; count >= 4; count -= 4, w += four, out += 4) {
-    const tw_sums sums = tw_dot_4x1(w, row, n, tw_take_biases(&c));
+    const tw_sums sums = tw_dot_4x1(w, x, n, zero, tw_take_biases(&c));
     tw_put_four(sums, &c, out);
   }
   for (; count > 0; count--, w += (uint32_t)n, out++) {
-    const int32_t sum = tw_dot_1x1(w, row, n, tw_take_bias(&c));
+    const int32_t sum = tw_dot_1x1(w, x, n, zero, tw_take_bias(&c));
     tw_set_i8(out, tw_to_i8(sum, tw_take_scale(&c), c.zero_point));
   }
 }

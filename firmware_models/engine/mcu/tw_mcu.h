@@ -31,6 +31,13 @@ TW_INLINE int32_t tw_take_bias(tw_channel *c) {
   return bias;
 }
 
+/* Go back by a channel. */
+TW_INLINE void tw_step_back(tw_channel *c) {
+  c->bias -= c->bias_step;
+  c->multiplier -= 4 * c->scale_step;
+  c->shift -= c->scale_step;
+}
+
 TW_INLINE tw_sums tw_take_biases(tw_channel *c) {
   tw_sums s;
   s.a = tw_take_bias(c);
@@ -68,8 +75,8 @@ TW_INLINE void tw_put_four(tw_sums sums, tw_channel *c, tw_place out) {
   tw_set_i8(out + 3, tw_to_i8(sums.d, tw_take_scale(c), c->zero_point));
 }
 
-/* `count` channels of a widened row of n elements. */
-void tw_mcu_channels(tw_channel c, int32_t count, tw_place w, tw_place row, int32_t n,
+/* `count` channels of a row of n bytes. */
+void tw_mcu_channels(tw_channel c, int32_t count, tw_place w, tw_place x, int32_t n, tw_zero zero,
                      tw_place out);
 
 #endif

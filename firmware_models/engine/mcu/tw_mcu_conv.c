@@ -27,15 +27,15 @@ tw_status tw_fast_conv_prepare(tw_engine *e, const tw_node *node, const tw_requa
 typedef struct {
   const tw_window *window;
   const tw_tensor *input;
-  int32_t zero;
-  tw_place row;   /* where elements go, a group every `step` bytes */
-  uint32_t step;
-  int8_t *staged; /* where bytes go first, or NULL */
+  int32_t zero_point;
+  tw_zero zero;
+  tw_place row;   /* where elements go: every other group */
+  int8_t *staged; /* where bytes go, if not NULL */
 } patch;
 
 static void put(patch *p, const int8_t *x, int32_t n) {
   if (p->staged == NULL) {
-    p->row = tw_widen(x, n, p->zero, p->row, p->step);
+    p->row = tw_widen(x, n, p->zero, p->row, 2 * TW_GROUP_BYTES);
     return;
   }
   for (int32_t i = 0; i < n; i++) *p->staged++ = x[i];
@@ -43,10 +43,12 @@ static void put(patch *p, const int8_t *x, int32_t n) {
 
 static void put_padding(patch *p, int32_t n) {
   if (p->staged == NULL) {
-    for (; n > 0; n -= TW_GROUP, p->row += p->step) tw_put_zeros(p->row);
+    for (; n > 0; n -= TW_GROUP, p->row += 2 * TW_GROUP_BYTES) {
+      tw_put_zeros(p->row);
+    }
     return;
   }
-  for (int32_t i = 0; i < n; i++) *p->staged++ = (int8_t)p->zero;
+  for (int32_t i = 0; i < n; i++) *p->staged++ = (int8_t)p->zero_point;
 }
 
 /* The elements under one row of a window whose first column is `x`; `row` is a row of the image. */
@@ -70,11 +72,9 @@ static void put_row(patch *p, const int8_t *row, int32_t x) {
 }
 
 /* The elements under the window of output pixel (y, x) of an image. */
-TW_NOINLINE static void put_window(patch p, const int8_t *image, int32_t y, int32_t x,
-                                   int32_t width) {
+TW_NOINLINE static void put_window(patch p, const int8_t *image, int32_t y, int32_t x) {
   const tw_window *w = p.window;
   const int32_t height = p.input->dims[1], row_elements = p.input->dims[2] * p.input->dims[3];
-  const int8_t *const staged = p.staged;
   y = y * w->stride_h - w->pad_h;
   x = x * w->stride_w - w->pad_w;
   for (int32_t i = 0; i < w->height; i++, y += w->dilation_h) {
@@ -84,7 +84,6 @@ TW_NOINLINE static void put_window(patch p, const int8_t *image, int32_t y, int3
       put_padding(&p, w->width * p.input->dims[3]);
     }
   }
-  if (staged != NULL) tw_widen(staged, width, p.zero, p.row, p.step);
 }
 
 /* ---- rows to pixels ---- */
@@ -95,13 +94,18 @@ typedef struct {
   int32_t width, channels;
 } layer;
 
-/* Two pixels whose rows' groups alternate. */
+/* Two pixels whose rows' groups alternate; there are at least two channels. */
 TW_NOINLINE static void two_pixels(const layer *l, tw_place rows, tw_place out) {
   const int32_t width = l->width;
   const uint32_t channels = (uint32_t)l->channels;
   tw_channel c = l->first;
   tw_place w = l->filter;
-  for (const tw_place end = out + (channels & ~1u); out != end; w += 2 * (uint32_t)width, out += 2) {
+  for (const tw_place end = out + channels; out != end; w += 2 * (uint32_t)width, out += 2) {
+    if (out + 1 == end) { /* the last one alone: together with the one before, again */
+      tw_step_back(&c);
+      w -= (uint32_t)width;
+      out--;
+    }
     const int32_t bias = tw_take_bias(&c), other = tw_take_bias(&c);
     const tw_sums sums = tw_dot_2x2(w, rows, width, (tw_sums){bias, bias, other, other});
     tw_channel_scale scale = tw_take_scale(&c);
@@ -111,12 +115,6 @@ TW_NOINLINE static void two_pixels(const layer *l, tw_place rows, tw_place out) 
     tw_set_i8(out + 1, tw_to_i8(sums.c, scale, c.zero_point));
     tw_set_i8(out + channels + 1, tw_to_i8(sums.d, scale, c.zero_point));
   }
-  if (channels % 2 == 0) return;
-  const int32_t bias = tw_take_bias(&c); /* the last row of weights twice */
-  const tw_sums sums = tw_dot_2x2(w, rows, width, (tw_sums){bias, bias, 0, 0});
-  const tw_channel_scale scale = tw_take_scale(&c);
-  tw_set_i8(out, tw_to_i8(sums.a, scale, c.zero_point));
-  tw_set_i8(out + channels, tw_to_i8(sums.b, scale, c.zero_point));
 }
 
 void tw_fast_conv(const tw_engine *e, const tw_node *node, const tw_window *window,
@@ -128,22 +126,25 @@ void tw_fast_conv(const tw_engine *e, const tw_node *node, const tw_window *wind
                    row_width(filter), filter->dims[0]};
   const int32_t image = input->dims[1] * input->dims[2] * input->dims[3];
   const tw_place rows = tw_place_of(work);
-  patch p = {window, input, q->input_zero_point, rows, 2 * TW_GROUP_BYTES, NULL};
-  if (is_staged(filter)) p.staged = (int8_t *)work + 4 * tw_padded(l.width);
+  int8_t *const bytes = (int8_t *)work + 4 * tw_padded(l.width);
+  const bool staged = is_staged(filter);
+  patch p = {window, input, q->input_zero_point, tw_zero_of(q->input_zero_point), rows, NULL};
   const int8_t *in = input->data;
   tw_place out = tw_place_of(output->data);
   uint32_t left = output->bytes / (uint32_t)l.channels, filled = 0;
   for (int32_t b = 0; b < output->dims[0]; b++, in += image) {
     for (int32_t y = 0; y < output->dims[1]; y++) {
       for (int32_t x = 0; x < output->dims[2]; x++, left--) {
+        const bool alone = l.channels == 1 || (left == 1 && filled == 0);
         p.row = rows + filled * TW_GROUP_BYTES;
-        if (left == 1 && filled == 0) {
-          p.step = TW_GROUP_BYTES;
-          put_window(p, in, y, x, l.width);
-          tw_mcu_channels(l.first, l.channels, l.filter, rows, l.width, out);
+        p.staged = alone ? work : staged ? bytes : NULL;
+        put_window(p, in, y, x);
+        if (alone) {
+          tw_mcu_channels(l.first, l.channels, l.filter, rows, l.width, p.zero, out);
+          out += (uint32_t)l.channels;
           continue;
         }
-        put_window(p, in, y, x, l.width);
+        if (staged) tw_widen(bytes, l.width, p.zero, p.row, 2 * TW_GROUP_BYTES);
         filled ^= 1;
         if (filled != 0) continue;
         two_pixels(&l, rows, out);

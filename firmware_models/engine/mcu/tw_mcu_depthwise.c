@@ -17,13 +17,10 @@ tw_status tw_fast_depthwise_prepare(tw_engine *e, const tw_node *node, const tw_
 
 #ifdef TW_DSP
 
-/* The input's zero point as `tap` takes it. */
-TW_INLINE int32_t zero_of(int32_t zero) { return (int32_t)tw_twice(-zero); }
-
 /* One tap of four channels. */
-TW_INLINE tw_sums tap(tw_place x, tw_place w, int32_t zero, tw_sums s) {
+TW_INLINE tw_sums tap(tw_place x, tw_place w, tw_zero zero, tw_sums s) {
   const uint32_t a = tw_get4(x), b = tw_get4(w);
-  const tw_pair even = tw_sxtab16((tw_pair)zero, a), odd = tw_sxtab16_ror8((tw_pair)zero, a);
+  const tw_pair even = tw_sxtab16(zero, a), odd = tw_sxtab16_ror8(zero, a);
   const tw_pair w_even = tw_sxtb16(b), w_odd = tw_sxtb16_ror8(b);
   s.a = tw_smlabb(even, w_even, s.a);
   s.b = tw_smlabb(odd, w_odd, s.b);
@@ -34,9 +31,7 @@ TW_INLINE tw_sums tap(tw_place x, tw_place w, int32_t zero, tw_sums s) {
 
 #else
 
-TW_INLINE int32_t zero_of(int32_t zero) { return zero; }
-
-TW_INLINE tw_sums tap(tw_place x, tw_place w, int32_t zero, tw_sums s) {
+TW_INLINE tw_sums tap(tw_place x, tw_place w, tw_zero zero, tw_sums s) {
   s.a += tw_get_i8(w) * (tw_get_i8(x) - zero);
   s.b += tw_get_i8(w + 1) * (tw_get_i8(x + 1) - zero);
   s.c += tw_get_i8(w + 2) * (tw_get_i8(x + 2) - zero);
@@ -53,7 +48,7 @@ typedef struct {
   uint32_t x_row_step, x_step, w_row_step, w_step;
 } taps;
 
-TW_NOINLINE static void pixel(const tw_channel *first, int32_t zero, const taps *t, tw_place out,
+TW_NOINLINE static void pixel(const tw_channel *first, tw_zero zero, const taps *t, tw_place out,
                               tw_place end) {
   const int32_t columns = t->columns;
   const uint32_t x_step = t->x_step, w_step = t->w_step;
@@ -79,7 +74,7 @@ void tw_fast_depthwise(const tw_engine *e, const tw_node *node, const tw_window 
                   *output = &tensors[node->outputs[0]];
   const int32_t height = input->dims[1], width = input->dims[2], channels = input->dims[3];
   const tw_channel first = tw_first_channel(tw_input(e, node, 2), q);
-  const int32_t zero = zero_of(q->input_zero_point);
+  const tw_zero zero = tw_zero_of(q->input_zero_point);
   const tw_place weights = tw_place_of(filter->data);
   tw_place image = tw_place_of(input->data), out = tw_place_of(output->data);
   taps t = {.x_row_step = (uint32_t)(width * channels), .x_step = (uint32_t)channels,

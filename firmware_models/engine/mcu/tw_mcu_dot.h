@@ -26,33 +26,29 @@ static inline int32_t tw_padded(int32_t n) { return (n + TW_GROUP - 1) & ~(TW_GR
 /* Two int16 that are not added to each other. */
 typedef uint32_t tw_pair;
 
-static inline tw_pair tw_twice(int32_t x) { return ((uint32_t)x & 0xFFFF) * 0x10001u; }
+/* An input's zero point as the loops take it: a pair to add. */
+typedef tw_pair tw_zero;
+TW_INLINE tw_zero tw_zero_of(int32_t zero) { return ((uint32_t)-zero & 0xFFFF) * 0x10001u; }
 
 /* The last 1 to 3 bytes, and zeros. */
-TW_INLINE uint32_t tw_get_rest(tw_place x, int32_t n) {
-  uint32_t word = (uint8_t)tw_get_i8(x);
-  if (n > 1) word |= (uint32_t)(uint8_t)tw_get_i8(x + 1) << 8;
-  if (n > 2) word |= (uint32_t)(uint8_t)tw_get_i8(x + 2) << 16;
-  return word;
-}
+uint32_t tw_get_rest(tw_place x, int32_t n);
 
-TW_INLINE void tw_put_group(uint32_t bytes, tw_pair less_zero, tw_place out) {
-  const tw_pair even = tw_sxtab16(less_zero, bytes), odd = tw_sxtab16_ror8(less_zero, bytes);
+TW_INLINE void tw_put_group(uint32_t bytes, tw_zero zero, tw_place out) {
+  const tw_pair even = tw_sxtab16(zero, bytes), odd = tw_sxtab16_ror8(zero, bytes);
   tw_set_u32(out, even);
   tw_set_u32(out + 4, odd);
 }
 
 /* x - zero for n values, a group every `step` bytes; what is behind them in the last group has no
  * meaning. Returns where the next group goes. */
-TW_INLINE tw_place tw_widen(const int8_t *x, int32_t n, int32_t zero, tw_place out,
+TW_INLINE tw_place tw_widen(const int8_t *x, int32_t n, tw_zero zero, tw_place out,
                             uint32_t step) {
-  const tw_pair less_zero = tw_twice(-zero);
   tw_place from = tw_place_of(x);
   for (int32_t left = n / 4; left != 0; left--, from += 4, out += step) {
-    tw_put_group(tw_get4(from), less_zero, out);
+    tw_put_group(tw_get4(from), zero, out);
   }
   if (n % 4 == 0) return out;
-  tw_put_group(tw_get_rest(from, n % 4), less_zero, out);
+  tw_put_group(tw_get_rest(from, n % 4), zero, out);
   return out + step;
 }
 
@@ -92,37 +88,47 @@ TW_INLINE int32_t tw_step_1x1(uint32_t w, tw_pair even, tw_pair odd, int32_t sum
   return tw_smlad(tw_sxtb16_ror8(w), odd, tw_smlad(tw_sxtb16(w), even, sum));
 }
 
-/* Four rows of weights, n apart, times one widened row. */
-TW_INLINE tw_sums tw_dot_4x1(tw_place w, tw_place x, int32_t n, tw_sums s) {
-  tw_place w1 = w + (uint32_t)n, w2 = w1 + (uint32_t)n, w3 = w2 + (uint32_t)n;
-  for (int32_t left = n / 4; left != 0; left--, x += 8, w += 4, w1 += 4, w2 += 4, w3 += 4) {
-    const tw_pair even = tw_get_u32(x), odd = tw_get_u32(x + 4);
+/* Four rows of weights, n apart, times a row of bytes. */
+TW_INLINE tw_sums tw_dot_4x1(tw_place w, tw_place x, int32_t n, tw_zero zero, tw_sums s) {
+  const uint32_t row = (uint32_t)n; /* two places and a distance: registers are few */
+  tw_place v = w + 2 * row;
+  for (const tw_place end = x + (row & ~3u); x != end; x = tw_kept(x + 4), w = tw_kept(w + 4), v = tw_kept(v + 4)) {
+    const uint32_t bytes = tw_get4(x);
+    const tw_pair even = tw_sxtab16(zero, bytes), odd = tw_sxtab16_ror8(zero, bytes);
     s.a = tw_step_1x1(tw_get4(w), even, odd, s.a);
-    s.b = tw_step_1x1(tw_get4(w1), even, odd, s.b);
-    s.c = tw_step_1x1(tw_get4(w2), even, odd, s.c);
-    s.d = tw_step_1x1(tw_get4(w3), even, odd, s.d);
+    s.b = tw_step_1x1(tw_get4(w + row), even, odd, s.b);
+    s.c = tw_step_1x1(tw_get4(v), even, odd, s.c);
+    s.d = tw_step_1x1(tw_get4(v + row), even, odd, s.d);
   }
-  if (n % 4 == 0) return s;
-  const tw_pair even = tw_get_u32(x), odd = tw_get_u32(x + 4);
-  s.a = tw_step_1x1(tw_get_rest(w, n % 4), even, odd, s.a);
-  s.b = tw_step_1x1(tw_get_rest(w1, n % 4), even, odd, s.b);
-  s.c = tw_step_1x1(tw_get_rest(w2, n % 4), even, odd, s.c);
-  s.d = tw_step_1x1(tw_get_rest(w3, n % 4), even, odd, s.d);
+  const int32_t rest = n % 4;
+  if (rest == 0) return s;
+  const uint32_t bytes = tw_get_rest(x, rest);
+  const tw_pair even = tw_sxtab16(zero, bytes), odd = tw_sxtab16_ror8(zero, bytes);
+  s.a = tw_step_1x1(tw_get_rest(w, rest), even, odd, s.a);
+  s.b = tw_step_1x1(tw_get_rest(w + row, rest), even, odd, s.b);
+  s.c = tw_step_1x1(tw_get_rest(v, rest), even, odd, s.c);
+  s.d = tw_step_1x1(tw_get_rest(v + row, rest), even, odd, s.d);
   return s;
 }
 
-/* One row of weights times one widened row. */
-TW_INLINE int32_t tw_dot_1x1(tw_place w, tw_place x, int32_t n, int32_t sum) {
-  for (int32_t left = n / 4; left != 0; left--, x += 8, w += 4) {
-    sum = tw_step_1x1(tw_get4(w), tw_get_u32(x), tw_get_u32(x + 4), sum);
+/* One row of weights times a row of bytes. */
+TW_INLINE int32_t tw_dot_1x1(tw_place w, tw_place x, int32_t n, tw_zero zero, int32_t sum) {
+  for (const tw_place end = x + ((uint32_t)n & ~3u); x != end; x += 4, w += 4) {
+    const uint32_t bytes = tw_get4(x);
+    sum = tw_step_1x1(tw_get4(w), tw_sxtab16(zero, bytes), tw_sxtab16_ror8(zero, bytes), sum);
   }
   if (n % 4 == 0) return sum;
-  return tw_step_1x1(tw_get_rest(w, n % 4), tw_get_u32(x), tw_get_u32(x + 4), sum);
+  const uint32_t bytes = tw_get_rest(x, n % 4);
+  return tw_step_1x1(tw_get_rest(w, n % 4), tw_sxtab16(zero, bytes),
+                     tw_sxtab16_ror8(zero, bytes), sum);
 }
 
 #else
 
-TW_INLINE tw_place tw_widen(const int8_t *x, int32_t n, int32_t zero, tw_place out,
+typedef int32_t tw_zero;
+TW_INLINE tw_zero tw_zero_of(int32_t zero) { return zero; }
+
+TW_INLINE tw_place tw_widen(const int8_t *x, int32_t n, tw_zero zero, tw_place out,
                             uint32_t step) {
   tw_place from = tw_place_of(x);
   for (; n != 0; n--, from++, out += step) tw_set_i16(out, tw_get_i8(from) - zero);
@@ -144,10 +150,10 @@ TW_INLINE tw_sums tw_dot_2x2(tw_place w, tw_place x, int32_t n, tw_sums s) {
   return s;
 }
 
-TW_INLINE tw_sums tw_dot_4x1(tw_place w, tw_place x, int32_t n, tw_sums s) {
+TW_INLINE tw_sums tw_dot_4x1(tw_place w, tw_place x, int32_t n, tw_zero zero, tw_sums s) {
   tw_place w1 = w + (uint32_t)n, w2 = w1 + (uint32_t)n, w3 = w2 + (uint32_t)n;
-  for (const tw_place end = w1; w != end; x += 2, w++, w1++, w2++, w3++) {
-    const int32_t value = tw_get_i16(x);
+  for (const tw_place end = w1; w != end; x++, w++, w1++, w2++, w3++) {
+    const int32_t value = tw_get_i8(x) - zero;
     s.a += tw_get_i8(w) * value;
     s.b += tw_get_i8(w1) * value;
     s.c += tw_get_i8(w2) * value;
@@ -156,9 +162,9 @@ TW_INLINE tw_sums tw_dot_4x1(tw_place w, tw_place x, int32_t n, tw_sums s) {
   return s;
 }
 
-TW_INLINE int32_t tw_dot_1x1(tw_place w, tw_place x, int32_t n, int32_t sum) {
-  for (const tw_place end = w + (uint32_t)n; w != end; x += 2, w++) {
-    sum += tw_get_i8(w) * tw_get_i16(x);
+TW_INLINE int32_t tw_dot_1x1(tw_place w, tw_place x, int32_t n, tw_zero zero, int32_t sum) {
+  for (const tw_place end = w + (uint32_t)n; w != end; x++, w++) {
+    sum += tw_get_i8(w) * (tw_get_i8(x) - zero);
   }
   return sum;
 }

@@ -11,6 +11,7 @@
   __attribute__((import_module("tw"), import_name(#name), const)) extern
 
 TW_IMPORTED(base) uint32_t tw_base(void);
+TW_IMPORTED(kept) uint32_t tw_kept(uint32_t x);
 TW_IMPORTED(smlad) int32_t tw_smlad(uint32_t a, uint32_t b, int32_t sum);
 TW_IMPORTED(smlabb) int32_t tw_smlabb(uint32_t a, uint32_t b, int32_t sum);
 TW_IMPORTED(smlatt) int32_t tw_smlatt(uint32_t a, uint32_t b, int32_t sum);

@@ -17,7 +17,7 @@ from tflm_wasm.aot._cache import Cache
 from tflm_wasm.aot._errors import AotError
 
 # The board's compiler unrolls and computes addresses itself, and better, when nobody did before.
-_COMPILE: Final = ("-fno-unroll-loops", "-mllvm", "-disable-lsr", "-DTW_WITHOUT_MANY")
+_COMPILE: Final = ("-Os", "-fno-unroll-loops", "-mllvm", "-disable-lsr", "-DTW_WITHOUT_MANY")
 STACK_BYTES: Final = 2048
 
 
@@ -70,7 +70,7 @@ def twins(kernels: str) -> tuple[list[Path], tuple[str, ...]]:
 
 def build(ops: list[str], kernels: str, cache: Cache) -> bytes:
     """Compile the engine with these ops and kernels to WebAssembly."""
-    options = _COMPILE + (("-DTW_IMPORTS",) if kernels == "dsp" else ())
+    options = (*_COMPILE, "-DTW_IMPORTS")
 
     def make() -> bytes:
         with tempfile.TemporaryDirectory() as folder:
