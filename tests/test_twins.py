@@ -32,7 +32,7 @@ def engines(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     folder = tmp_path_factory.mktemp("engines")
     script = ROOT / "firmware_models" / "engine" / "build.py"
     made = {"wasm128": engine_bytes()}
-    for kernels in ("plain", "mcu", "dsp"):
+    for kernels in ("plain", "scalar", "scalar8", "dsp"):
         output = folder / f"{kernels}.wasm"
         subprocess.run([sys.executable, script, "--kernels", kernels, output], check=True)
         made[kernels] = output.read_bytes()
@@ -55,19 +55,23 @@ def features(engine: bytes) -> int:
 
 def test_only_the_packages_engine_says_that_it_uses_simd(engines: dict[str, bytes]) -> None:
     said = {name: features(engine) for name, engine in engines.items()}
-    assert said == {"wasm128": 1, "plain": 0, "mcu": 0, "dsp": 0}
+    assert said == {"wasm128": 1, "plain": 0, "scalar": 0, "scalar8": 0, "dsp": 0}
 
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize(("op", "shape"), SHAPES)
-def test_a_window_gives_the_same_bytes(op: str, shape: str, seed: int, engines: dict[str, bytes]) -> None:
+def test_a_window_gives_the_same_bytes(
+    op: str, shape: str, seed: int, engines: dict[str, bytes]
+) -> None:
     make = test_conv_2d.conv if op == "conv" else test_depthwise_conv_2d.depthwise
     compare(make(seed, "int8", shape, per_channel=seed % 2 == 0).to_bytes(), engines)
 
 
 @pytest.mark.parametrize("output_scale", [1e-6, 1e-3, 0.9, 40.0, 1e9])
 @pytest.mark.parametrize("op", ["conv", "depthwise"])
-def test_scales_of_any_size_give_the_same_bytes(op: str, output_scale: float, engines: dict[str, bytes]) -> None:
+def test_scales_of_any_size_give_the_same_bytes(
+    op: str, output_scale: float, engines: dict[str, bytes]
+) -> None:
     make = test_conv_2d.conv if op == "conv" else test_depthwise_conv_2d.depthwise
     layer = make(5, "int8", "3x3 same").with_output(scale=output_scale)
     ends = np.resize([2**31 - 1, -(2**31), 0, 1 << 30], layer.output.shape[-1])
@@ -76,7 +80,9 @@ def test_scales_of_any_size_give_the_same_bytes(op: str, output_scale: float, en
 
 @pytest.mark.parametrize("depth", DEPTHS)
 @pytest.mark.parametrize("channels", COUNTS)
-def test_a_dense_layer_gives_the_same_bytes(depth: int, channels: int, engines: dict[str, bytes]) -> None:
+def test_a_dense_layer_gives_the_same_bytes(
+    depth: int, channels: int, engines: dict[str, bytes]
+) -> None:
     rng = np.random.default_rng(depth)
     x = activations((3, depth), "int8", 0.05, int(rng.integers(-128, 128)))
     w = weights(rng, (channels, depth), "int8", 0, per_channel=channels % 2 == 0)

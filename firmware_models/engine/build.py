@@ -46,7 +46,8 @@ def sources(ops: list[str]) -> list[Path]:
 KERNELS = {
     "plain": (None, ()),
     "wasm128": ("wasm128", ("-DTW_WASM128",)),
-    "mcu": ("mcu", ("-DTW_MCU",)),
+    "scalar": ("mcu", ("-DTW_MCU",)),
+    "scalar8": ("mcu", ("-DTW_MCU", "-DTW_FEW_REGISTERS")),
     "dsp": ("mcu", ("-DTW_MCU", "-DTW_DSP")),
 }
 

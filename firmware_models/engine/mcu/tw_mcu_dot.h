@@ -150,6 +150,29 @@ TW_INLINE tw_sums tw_dot_2x2(tw_place w, tw_place x, int32_t n, tw_sums s) {
   return s;
 }
 
+#ifdef TW_FEW_REGISTERS
+
+/* Two rows of weights: there are no registers for four. */
+TW_INLINE void tw_dot_2x1(tw_place w, tw_place x, int32_t n, tw_zero zero, int32_t *a, int32_t *b) {
+  tw_place v = w + (uint32_t)n;
+  int32_t first = *a, second = *b;
+  for (const tw_place end = v; w != end; x++, w++, v++) {
+    const int32_t value = tw_get_i8(x) - zero;
+    first += tw_get_i8(w) * value;
+    second += tw_get_i8(v) * value;
+  }
+  *a = first;
+  *b = second;
+}
+
+TW_INLINE tw_sums tw_dot_4x1(tw_place w, tw_place x, int32_t n, tw_zero zero, tw_sums s) {
+  tw_dot_2x1(w, x, n, zero, &s.a, &s.b);
+  tw_dot_2x1(w + 2 * (uint32_t)n, x, n, zero, &s.c, &s.d);
+  return s;
+}
+
+#else
+
 TW_INLINE tw_sums tw_dot_4x1(tw_place w, tw_place x, int32_t n, tw_zero zero, tw_sums s) {
   tw_place w1 = w + (uint32_t)n, w2 = w1 + (uint32_t)n, w3 = w2 + (uint32_t)n;
   for (const tw_place end = w1; w != end; x++, w++, w1++, w2++, w3++) {
@@ -161,6 +184,8 @@ TW_INLINE tw_sums tw_dot_4x1(tw_place w, tw_place x, int32_t n, tw_zero zero, tw
   }
   return s;
 }
+
+#endif
 
 TW_INLINE int32_t tw_dot_1x1(tw_place w, tw_place x, int32_t n, tw_zero zero, int32_t sum) {
   for (const tw_place end = w + (uint32_t)n; w != end; x++, w++) {
