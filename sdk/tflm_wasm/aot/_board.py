@@ -56,7 +56,7 @@ CORES: Final = {
         "cortex-m7", _HARD, "cortex_m7+fp_armv8d16", "cortexm", "v7m", "cortex_m4", "dsp"
     ),
     "cortex-m33": Core(
-        "cortex-m33", _HARD, "cortex_m33+fp_armv8d16sp", "cortexm", "v8m", "cortex_m4", "dsp"
+        "cortex-m33", _HARD, "cortex_m33+dsp+fp_armv8d16sp", "cortexm", "v8m", "cortex_m4", "dsp"
     ),
     "cortex-m55": Core(
         "cortex-m55", _HARD, "cortex_m55+fp_armv8d16", "cortexm", "v8m", "cortex_m4", "dsp"

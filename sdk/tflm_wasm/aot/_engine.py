@@ -1,4 +1,4 @@
-"""The engine for a board: only the model's ops, the core's kernels, and as little RAM as possible."""
+"""The engine for a board: the model's ops, the core's kernels, and as little RAM as possible."""
 
 from __future__ import annotations
 
