@@ -1,4 +1,4 @@
-"""The kernels for WebAssembly SIMD give the bytes of the plain loops, which boards run."""
+"""The kernels for WebAssembly SIMD and for boards give the bytes of the plain loops."""
 
 from __future__ import annotations
 
@@ -27,46 +27,55 @@ COUNTS = (1, 3, 4, 5, 10)
 
 
 @pytest.fixture(scope="session")
-def plain(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """Compile the engine without SIMD."""
-    output = tmp_path_factory.mktemp("plain") / "engine.wasm"
+def engines(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """Compile the engine with each set of kernels; the package's has those for SIMD."""
+    folder = tmp_path_factory.mktemp("engines")
     script = ROOT / "firmware_models" / "engine" / "build.py"
-    subprocess.run([sys.executable, script, "--plain", output], check=True)
-    return output.read_bytes()
+    made = {"wasm128": engine_bytes()}
+    for kernels in ("plain", "scalar", "scalar8", "dsp"):
+        output = folder / f"{kernels}.wasm"
+        subprocess.run([sys.executable, script, "--kernels", kernels, output], check=True)
+        made[kernels] = output.read_bytes()
+    return made
 
 
-def compare(model: bytes, plain: bytes, count: int = 4) -> None:
+def compare(model: bytes, engines: dict[str, bytes], count: int = 4) -> None:
     rng = np.random.default_rng(7)
-    fast, slow = Engine(model), Engine(model, engine=plain)
+    runs = {name: Engine(model, engine=engine) for name, engine in engines.items()}
     for _ in range(count):
-        inputs = fast.random_inputs(rng)
-        outputs = [[output.tobytes() for output in one.run(inputs)] for one in (fast, slow)]
-        assert outputs[0] == outputs[1]
+        inputs = runs["plain"].random_inputs(rng)
+        outputs = {name: [one.tobytes() for one in run.run(inputs)] for name, run in runs.items()}
+        for name, output in outputs.items():
+            assert output == outputs["plain"], name
 
 
 def features(engine: bytes) -> int:
     return Block(parse(engine).initial_bytes(0, 4096)).features
 
 
-def test_only_the_packages_engine_says_that_it_uses_simd(plain: bytes) -> None:
-    assert features(engine_bytes()) == 1
-    assert features(plain) == 0
+def test_only_the_packages_engine_says_that_it_uses_simd(engines: dict[str, bytes]) -> None:
+    said = {name: features(engine) for name, engine in engines.items()}
+    assert said == {"wasm128": 1, "plain": 0, "scalar": 0, "scalar8": 0, "dsp": 0}
 
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize(("op", "shape"), SHAPES)
-def test_a_window_gives_the_same_bytes(op: str, shape: str, seed: int, plain: bytes) -> None:
+def test_a_window_gives_the_same_bytes(
+    op: str, shape: str, seed: int, engines: dict[str, bytes]
+) -> None:
     make = test_conv_2d.conv if op == "conv" else test_depthwise_conv_2d.depthwise
-    compare(make(seed, "int8", shape, per_channel=seed % 2 == 0).to_bytes(), plain)
+    compare(make(seed, "int8", shape, per_channel=seed % 2 == 0).to_bytes(), engines)
 
 
 @pytest.mark.parametrize("output_scale", [1e-6, 1e-3, 0.9, 40.0, 1e9])
 @pytest.mark.parametrize("op", ["conv", "depthwise"])
-def test_scales_of_any_size_give_the_same_bytes(op: str, output_scale: float, plain: bytes) -> None:
+def test_scales_of_any_size_give_the_same_bytes(
+    op: str, output_scale: float, engines: dict[str, bytes]
+) -> None:
     make = test_conv_2d.conv if op == "conv" else test_depthwise_conv_2d.depthwise
     layer = make(5, "int8", "3x3 same").with_output(scale=output_scale)
     ends = np.resize([2**31 - 1, -(2**31), 0, 1 << 30], layer.output.shape[-1])
-    compare(layer.with_input(2, data=ends).to_bytes(), plain)
+    compare(layer.with_input(2, data=ends).to_bytes(), engines)
 
 
 # Of weights, a channel: powers of two tie often; a channel that learned nothing has almost no scale.
@@ -103,13 +112,15 @@ def test_scales_that_differ_give_the_same_bytes(
 
 @pytest.mark.parametrize("depth", DEPTHS)
 @pytest.mark.parametrize("channels", COUNTS)
-def test_a_dense_layer_gives_the_same_bytes(depth: int, channels: int, plain: bytes) -> None:
+def test_a_dense_layer_gives_the_same_bytes(
+    depth: int, channels: int, engines: dict[str, bytes]
+) -> None:
     rng = np.random.default_rng(depth)
     x = activations((3, depth), "int8", 0.05, int(rng.integers(-128, 128)))
     w = weights(rng, (channels, depth), "int8", 0, per_channel=channels % 2 == 0)
     out = activations((3, channels), "int8", 0.02 * np.sqrt(depth), int(rng.integers(-128, 128)))
     inputs = [x, w, bias(rng, channels, "int32", x, w)]
-    compare(Layer("FULLY_CONNECTED", inputs, out, "FullyConnectedOptions").to_bytes(), plain)
+    compare(Layer("FULLY_CONNECTED", inputs, out, "FullyConnectedOptions").to_bytes(), engines)
 
 
 @pytest.mark.parametrize("op", ["ADD", "SUB"])
@@ -117,7 +128,7 @@ def test_a_dense_layer_gives_the_same_bytes(depth: int, channels: int, plain: by
     "shapes", [((3, 37), (3, 37)), ((2, 5, 9), (9,)), ((1,), (4, 8)), ((7, 1), (7, 3))]
 )
 def test_a_sum_gives_the_same_bytes(
-    op: str, shapes: tuple[tuple[int, ...], ...], plain: bytes
+    op: str, shapes: tuple[tuple[int, ...], ...], engines: dict[str, bytes]
 ) -> None:
     a, b = (
         Tensor(shape, "int8", scale=0.1 * (i + 1), zero_point=9 * i - 5)
@@ -125,7 +136,7 @@ def test_a_sum_gives_the_same_bytes(
     )
     out = Tensor(np.broadcast_shapes(*shapes), "int8", scale=0.17, zero_point=11)
     options = (f"{op.title()}Options", {"fused_activation_function": 0})
-    compare(single_op(op, [a, b], [out], options), plain)
+    compare(single_op(op, [a, b], [out], options), engines)
 
 
 def models() -> list[Path]:
@@ -133,18 +144,18 @@ def models() -> list[Path]:
 
 
 @pytest.mark.parametrize("path", models(), ids=lambda path: path.stem)
-def test_a_zoo_model_gives_the_same_bytes(path: Path, plain: bytes) -> None:
-    compare(path.read_bytes(), plain, count=20)
+def test_a_zoo_model_gives_the_same_bytes(path: Path, engines: dict[str, bytes]) -> None:
+    compare(path.read_bytes(), engines, count=20)
 
 
 @pytest.mark.parametrize("name", ["okay_nabu", "alexa", "hey_jarvis", "hey_mycroft"])
-def test_a_wake_word_model_gives_the_same_bytes(name: str, plain: bytes) -> None:
-    compare(wakeword_model(name).read_bytes(), plain, count=30)
+def test_a_wake_word_model_gives_the_same_bytes(name: str, engines: dict[str, bytes]) -> None:
+    compare(wakeword_model(name).read_bytes(), engines, count=30)
 
 
 @pytest.mark.parametrize(
     "name",
     ["kws_ref_model", "pretrainedResnet_quant", "str_ww_ref_model", "vww_96_int8", "ad01_int8"],
 )
-def test_a_public_model_gives_the_same_bytes(name: str, plain: bytes) -> None:
-    compare(shared_model(name).read_bytes(), plain)
+def test_a_public_model_gives_the_same_bytes(name: str, engines: dict[str, bytes]) -> None:
+    compare(shared_model(name).read_bytes(), engines)

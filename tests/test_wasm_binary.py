@@ -12,7 +12,7 @@ from tests.support.wat_guests import guest
 from tflm_wasm import MalformedModuleError, Module, ModuleError
 from tflm_wasm._admission import admit
 from tflm_wasm._wasm import FuncType, MemoryLimits, Segment, parse
-from tflm_wasm._wasm_rewrite import rewrite, u32_leb
+from tflm_wasm._wasm_rewrite import rewrite, u32_leb, without_imports
 
 
 def wasm(text: str) -> bytes:
@@ -50,6 +50,27 @@ def test_a_module_is_read_as_it_was_written():
 def test_imports_are_named_without_reading_their_types():
     module = parse(wasm('(module (import "a" "b" (func)) (import "c" "d" (memory 1)))'))
     assert module.imports == ("a.b", "...")
+
+
+def test_a_module_without_its_imports_runs_until_it_calls_one():
+    binary = wasm(
+        '(module (import "a" "b" (func $b (param i32) (result i32))) (import "a" "c" (func $c))'
+        ' (func $one (result i32) (i32.const 1)) (func (export "safe") (result i32) (call $one))'
+        ' (func (export "unsafe") (result i32) (call $c) (call $b (i32.const 2))))'
+    )
+    store = wasmtime.Store(wasmtime.Engine())
+    module = wasmtime.Module(store.engine, without_imports(binary))
+    exports = wasmtime.Instance(store, module, []).exports(store)
+    assert exports["safe"](store) == 1
+    with pytest.raises(wasmtime.Trap):
+        exports["unsafe"](store)
+    alone = wasm("(module (func))")
+    assert without_imports(alone) == alone
+
+
+def test_only_functions_can_be_left_out_of_imports():
+    with pytest.raises(MalformedModuleError, match="no function"):
+        without_imports(wasm('(module (import "a" "m" (memory 1)))'))
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
     python firmware_models/engine/build.py engine.wasm             with every op in ops/
     python firmware_models/engine/build.py engine.wasm add conv_2d with only these
-    python firmware_models/engine/build.py --plain engine.wasm     without SIMD, as boards have it
+    python firmware_models/engine/build.py --kernels dsp engine.wasm  as boards have it
     python firmware_models/engine/build.py --native engine_native  for this machine, sanitized
     python firmware_models/engine/build.py --native probe probe    the same, around native/probe.c
     python firmware_models/engine/build.py --fuzzer fuzz_engine    the same, for libFuzzer
@@ -30,8 +30,16 @@ WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Wpedantic", "-Werror")
 # address 0, where the control block is, is an address like any other.
 # Loop strength reduction would turn constant offsets, which WebAssembly's loads have, into sums.
 SEMANTICS = ("-fwrapv", "-ffp-contract=off", "-fno-delete-null-pointer-checks")
-COMPILE = ("-std=c11", "-O2", "-ffreestanding", "-mbulk-memory", "-fno-sanitize=all", "-g0",
-           "-mllvm", "-disable-lsr")
+COMPILE = (
+    "-std=c11",
+    "-O2",
+    "-ffreestanding",
+    "-mbulk-memory",
+    "-fno-sanitize=all",
+    "-g0",
+    "-mllvm",
+    "-disable-lsr",
+)
 
 
 def all_ops() -> list[str]:
@@ -44,9 +52,21 @@ def sources(ops: list[str]) -> list[Path]:
     return [*sorted(ENGINE.glob("*.c")), *(ENGINE / "ops" / f"{name}.c" for name in ops)]
 
 
-def twins() -> list[Path]:
-    """Return the C files that only a build for WebAssembly SIMD has."""
-    return sorted((ENGINE / "wasm128").glob("*.c"))
+# With -DTW_IMPORTS, "dsp" imports its instructions: see abi/tw_intrinsics.h.
+# By the name of a set of kernels: the folder of its twins, and its macros.
+KERNELS = {
+    "plain": (None, ()),
+    "wasm128": ("wasm128", ("-DTW_WASM128",)),
+    "scalar": ("mcu", ("-DTW_MCU",)),
+    "scalar8": ("mcu", ("-DTW_MCU", "-DTW_FEW_REGISTERS")),
+    "dsp": ("mcu", ("-DTW_MCU", "-DTW_DSP")),
+}
+
+
+def twins(kernels: str) -> list[Path]:
+    """Return the C files that only a build with these kernels has."""
+    folder, _ = KERNELS[kernels]
+    return sorted((ENGINE / folder).glob("*.c")) if folder else []
 
 
 def write_registry(folder: Path, ops: list[str]) -> None:
@@ -137,7 +157,7 @@ def build_engine(
     options: tuple[str, ...] = (),
     stack_bytes: int = STACK_BYTES,
     op_names: Path | None = None,
-    simd: bool = True,
+    kernels: str = "wasm128",
 ) -> None:
     """Compile the engine with `ops` (None: all) and write it to `output`.
 
@@ -147,7 +167,7 @@ def build_engine(
         options: More compiler options.
         stack_bytes: Size of its stack.
         op_names: A file in place of tw_op_names.c.
-        simd: Whether it uses SIMD128.
+        kernels: A set of kernels, see KERNELS.
 
     Raises:
         RuntimeError: The compiler or the linker failed; the text is its message.
@@ -159,10 +179,8 @@ def build_engine(
         folder = Path(name)
         ops = all_ops() if ops is None else ops
         write_registry(folder, ops)
-        files = sources(ops)
-        if simd:
-            files += twins()
-            options = (*options, "-DTW_WASM128")
+        files = [*sources(ops), *twins(kernels)]
+        options = (*options, *KERNELS[kernels][1])
         if op_names is not None:
             files = [op_names if path.name == "tw_op_names.c" else path for path in files]
         with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -170,7 +188,7 @@ def build_engine(
         measured = _link(objects, folder / "measured.wasm", stack_bytes, "--export=__heap_base")
         linked = _link(objects, folder / "linked.wasm", stack_bytes)
     memory = _wasm.parse(linked).memories[0]
-    segments = _control_block(_heap_base(measured), stack_bytes, simd=simd)
+    segments = _control_block(_heap_base(measured), stack_bytes, simd=kernels == "wasm128")
     output.write_bytes(_wasm_rewrite.rewrite(linked, memory=memory, segments=segments))
 
 
@@ -222,5 +240,7 @@ if __name__ == "__main__":
     if sys.argv[1] == "--fuzzer":
         build_fuzzer(Path(sys.argv[2]))
         sys.exit()
-    arguments = [argument for argument in sys.argv[1:] if argument != "--plain"]
-    build_engine(Path(arguments[0]), arguments[1:] or None, simd="--plain" not in sys.argv)
+    arguments, chosen = sys.argv[1:], "wasm128"
+    if arguments[0] == "--kernels":
+        chosen, arguments = arguments[1], arguments[2:]
+    build_engine(Path(arguments[0]), arguments[1:] or None, kernels=chosen)

@@ -59,7 +59,9 @@ static int32_t finish(tw_status status) {
     }
   }
   _Static_assert(TW_ERROR_BYTES <= sizeof b->error_text, "the text fits");
-  memcpy(b->error_text, engine.error_text, TW_HAS_TEXTS ? TW_ERROR_BYTES : 1);
+  if (status != TW_OK || b->error_text[0] != 0) {
+    memcpy(b->error_text, engine.error_text, TW_HAS_TEXTS ? TW_ERROR_BYTES : 1);
+  }
   b->error_op = engine.error_node;
   b->error_subgraph = engine.error_subgraph;
   b->status = status;

@@ -173,6 +173,12 @@ def _measure_arena(engine: bytes, layout: _Layout, model: bytes) -> tuple[int, G
     return needed, loaded
 
 
+def measure_arena(engine: bytes, model: bytes, profile: str = "extended") -> int:
+    """Return the smallest arena, in bytes, that an engine loads the model into."""
+    block = Block(parse(engine).initial_bytes(0, _abi.BLOCK_BYTES))
+    return _measure_arena(engine, _Layout(block, profile), model)[0]
+
+
 def _needed(loaded: Guest) -> int:
     return Block(loaded.memory)["arena_needed"]
 

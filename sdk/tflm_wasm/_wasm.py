@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 HEADER: Final = b"\0asm\x01\0\0\0"
 PAGE_BYTES: Final = 65_536
 
-CUSTOM, _TYPE, _IMPORT, _FUNCTION, _TABLE, MEMORY = range(6)
+CUSTOM, _TYPE, IMPORT, FUNCTION, _TABLE, MEMORY = range(6)
 GLOBAL, _EXPORT, _START, _ELEMENT, CODE, DATA, DATA_COUNT, _TAG = range(6, 14)
 _KINDS: Final = ("func", "table", "memory", "global", "tag")
 # The order of non-custom sections in a module: data count before code, tags after memory.
@@ -32,8 +32,8 @@ _ORDER: Final = {
     for rank, section in enumerate(
         (
             _TYPE,
-            _IMPORT,
-            _FUNCTION,
+            IMPORT,
+            FUNCTION,
             _TABLE,
             MEMORY,
             _TAG,
@@ -217,18 +217,18 @@ def _shared_of(sections: tuple[tuple[int, bytes], ...]) -> _Shared:
 def _shared(found: dict[int, Reader]) -> _Shared:
     """Interpret sections."""
     types = _read(found.get(_TYPE), _func_type)
-    indices = _read(found.get(_FUNCTION), Reader.u32)
+    indices = _read(found.get(FUNCTION), Reader.u32)
     if any(index >= len(types) for index in indices):
-        raise found[_FUNCTION].fail("function of an unknown type")
+        raise found[FUNCTION].fail("function of an unknown type")
     code = found.get(CODE)
     code_bytes = code.left if code is not None else 0
     if (code.u32() if code is not None else 0) != len(indices):
-        raise found[CODE if code is not None else _FUNCTION].fail("functions without a body")
+        raise found[CODE if code is not None else FUNCTION].fail("functions without a body")
     exports = _read(found.get(_EXPORT), _export)
     if len(dict(exports)) != len(exports):
         raise found[_EXPORT].fail("two exports of one name")
     # The types of imports don't matter here: any import is refused.
-    imports = _import_names(found.get(_IMPORT))
+    imports = _import_names(found.get(IMPORT))
     functions = tuple(types[index] for index in indices)
     return _Shared(imports, dict(exports), functions, code_bytes)
 

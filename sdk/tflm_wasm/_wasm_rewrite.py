@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
+from typing import Final
 
 from tflm_wasm._errors import MalformedModuleError
 from tflm_wasm._wasm import (
+    CODE,
     CUSTOM,
     DATA,
     DATA_COUNT,
+    FUNCTION,
     HEADER,
+    IMPORT,
     MEMORY,
     MemoryLimits,
     Reader,
     WasmModule,
     parse,
 )
+
+# A function without locals: unreachable, end.
+_TRAP: Final = b"\x03\x00\x00\x0b"
 
 
 def u32_leb(value: int) -> bytes:
@@ -88,6 +96,42 @@ def rewrite(
     if any(section == DATA_COUNT for section, _ in module.sections):
         sections[DATA_COUNT] = count
     return _assemble(module, sections, custom)
+
+
+def without_imports(wasm: bytes) -> bytes:
+    """Return the module with a function that traps in place of each imported function.
+
+    Functions keep their indices, which count imports first.
+
+    Raises:
+        MalformedModuleError: `wasm` does not parse, or imports something else than functions.
+    """
+    module = parse(wasm)
+    old = dict(module.sections)
+    if IMPORT not in old:
+        return wasm
+    types = Reader(old[IMPORT]).vector(_type_of_import)
+    replaced = {
+        FUNCTION: _with_first(old.get(FUNCTION), [u32_leb(one) for one in types]),
+        CODE: _with_first(old.get(CODE), [_TRAP] * len(types)),
+    }
+    sections = tuple(one for one in module.sections if one[0] != IMPORT)
+    return _assemble(replace(module, sections=sections), replaced, None)
+
+
+def _type_of_import(reader: Reader) -> int:
+    reader.name()
+    reader.name()
+    if reader.byte() != 0:
+        raise reader.fail("import that is no function")
+    return reader.u32()
+
+
+def _with_first(section: bytes | None, items: list[bytes]) -> bytes:
+    """Return a vector with more items in front."""
+    reader = Reader(section or b"\0")
+    count = reader.u32()
+    return u32_leb(count + len(items)) + b"".join(items) + reader.data[reader.pos :]
 
 
 def _assemble(

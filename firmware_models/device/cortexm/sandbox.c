@@ -152,16 +152,30 @@ static void supervisor_call(const request *r) {
   __asm__ volatile("svc #0" : "+r"(r0) : : "memory", "cc");
 }
 
-tw_end tw_guest_run(tw_guest_call call, uint32_t a, uint32_t b, uint32_t c,
-                    uint64_t deadline_ticks) {
-  request r = {call, a, b, c};
 #ifdef TW_SANDBOX_MPU
+/* The regions stay as they are, also while they are off, until the window moves. */
+static void place_regions(void) {
+  static const uint8_t *start;
+  static uint32_t bytes;
+  static bool placed;
+  if (placed && start == window_start && bytes == window_bytes) return;
+  start = window_start;
+  bytes = window_bytes;
+  placed = true;
   tw_mpu_clear();
   /* The window first: where v7-M has to round it out over the guest's code, the later region wins. */
   tw_mpu_add((uintptr_t)window_start, (uintptr_t)window_start + window_bytes, TW_MPU_READ_ONLY);
   tw_mpu_add((uintptr_t)tw_guest_memory, (uintptr_t)tw_guest_memory_end, TW_MPU_READ_WRITE);
   tw_mpu_add((uintptr_t)tw_guest_stack, (uintptr_t)tw_guest_stack_region_end, TW_MPU_READ_WRITE);
   tw_mpu_add((uintptr_t)tw_guest_code, (uintptr_t)tw_guest_code_end, TW_MPU_CODE);
+}
+#endif
+
+tw_end tw_guest_run(tw_guest_call call, uint32_t a, uint32_t b, uint32_t c,
+                    uint64_t deadline_ticks) {
+  request r = {call, a, b, c};
+#ifdef TW_SANDBOX_MPU
+  place_regions();
 #endif
   deadline = tw_clock_now() + deadline_ticks;
   supervisor_call(&r);

@@ -16,7 +16,7 @@ enum {
 
 typedef struct {
   tw_window window;
-  bool fast; /* the target's twin runs it */
+  void *work; /* of the target's twin; NULL: the plain loop runs */
   union {
     tw_requant q;
     tw_range_f32 range;
@@ -70,6 +70,7 @@ static tw_status prepare(tw_engine *e, tw_node *node) {
   bool packed = tw_input(e, node, 1)->type == TW_INT4;
   conv *c = node->data = tw_alloc(e, (uint32_t)(sizeof *c + packed * sizeof c->unpacked[0]));
   if (c == NULL) return TW_E_ARENA;
+  c->work = NULL;
   TW_TRY(tw_options(e, node, TW_OPTIONS_CONV_2D, &options));
   TW_TRY(tw_fused_activation(e, options, OPTION_ACTIVATION, &activation));
   TW_TRY(prepare_shapes(e, node, options, c));
@@ -84,8 +85,8 @@ static tw_status prepare(tw_engine *e, tw_node *node) {
   }
   int32_t bias_type = tw_fb_u8(&e->fb, options, OPTION_BIAS_TYPE, TW_BIAS_FLOAT32);
   TW_TRY(tw_requant_prepare(e, node, channels, activation, bias_type, false, &c->q));
-  c->fast = tw_input(e, node, 0)->type == TW_INT8 && tw_fast_conv_fits(e, node, &c->window, &c->q);
-  return TW_OK;
+  if (tw_input(e, node, 0)->type != TW_INT8) return TW_OK;
+  return tw_fast_conv_prepare(e, node, &c->window, &c->q, &c->work);
 }
 
 /* Where the products of one output channel start, and how they run on from there. */
@@ -174,6 +175,10 @@ static void pixel_hybrid(const tw_pixel *p) {
 static int eval(tw_engine *e, tw_node *node) {
   const conv *c = node->data;
   const tw_window *window = &c->window;
+  if (tw_input(e, node, 0)->type == TW_INT8 && c->work != NULL) {
+    tw_fast_conv(e, node, window, &c->q, c->work);
+    return TW_OK;
+  }
   if (tw_is_hybrid(e, node)) {
     tw_hybrid_begin(e, node, c->hybrid);
     tw_window_slide(e, node, window, pixel_hybrid);
@@ -184,13 +189,7 @@ static int eval(tw_engine *e, tw_node *node) {
     return TW_OK;
   }
   switch (tw_input(e, node, 0)->type) {
-    case TW_INT8:
-      if (c->fast) {
-        tw_fast_conv(e, node, window, &c->q);
-      } else {
-        tw_window_slide(e, node, window, pixel_i8);
-      }
-      break;
+    case TW_INT8: tw_window_slide(e, node, window, pixel_i8); break;
     case TW_INT16: tw_window_slide(e, node, window, pixel_i16); break;
     case TW_FLOAT32: tw_window_slide(e, node, window, pixel_f32); break;
   }

@@ -17,7 +17,7 @@ enum {
 typedef struct {
   tw_window window;
   int32_t multiplier; /* output channels of an input channel */
-  bool fast;          /* the target's twin runs it */
+  void *work;         /* of the target's twin; NULL: the plain loop runs */
   union {
     tw_requant q;
     tw_range_f32 range;
@@ -68,6 +68,7 @@ static tw_status prepare(tw_engine *e, tw_node *node) {
   bool packed = tw_input(e, node, 1)->type == TW_INT4;
   depthwise *d = node->data = tw_alloc(e, (uint32_t)(sizeof *d + packed * sizeof d->unpacked[0]));
   if (d == NULL) return TW_E_ARENA;
+  d->work = NULL;
   TW_TRY(tw_options(e, node, TW_OPTIONS_DEPTHWISE_CONV_2D, &options));
   TW_TRY(tw_fused_activation(e, options, OPTION_ACTIVATION, &activation));
   TW_TRY(prepare_shapes(e, node, options, d));
@@ -86,8 +87,8 @@ static tw_status prepare(tw_engine *e, tw_node *node) {
     return tw_fail_type(e, "input 2", bias);
   }
   TW_TRY(tw_requant_prepare(e, node, channels, activation, TW_INT64, false, &d->q));
-  d->fast = input->type == TW_INT8 && tw_fast_depthwise_fits(e, node, &d->window, &d->q);
-  return TW_OK;
+  if (input->type != TW_INT8) return TW_OK;
+  return tw_fast_depthwise_prepare(e, node, &d->window, &d->q, &d->work);
 }
 
 static void pixel_i8(const tw_pixel *p) {
@@ -154,6 +155,10 @@ static void pixel_hybrid(const tw_pixel *p) {
 static int eval(tw_engine *e, tw_node *node) {
   const depthwise *d = node->data;
   const tw_window *window = &d->window;
+  if (tw_input(e, node, 0)->type == TW_INT8 && d->work != NULL) {
+    tw_fast_depthwise(e, node, window, &d->q, d->work);
+    return TW_OK;
+  }
   if (tw_is_hybrid(e, node)) {
     tw_hybrid_begin(e, node, d->hybrid);
     tw_window_slide(e, node, window, pixel_hybrid);
@@ -164,13 +169,7 @@ static int eval(tw_engine *e, tw_node *node) {
     return TW_OK;
   }
   switch (tw_input(e, node, 0)->type) {
-    case TW_INT8:
-      if (d->fast) {
-        tw_fast_depthwise(e, node, window, &d->q);
-      } else {
-        tw_window_slide(e, node, window, pixel_i8);
-      }
-      break;
+    case TW_INT8: tw_window_slide(e, node, window, pixel_i8); break;
     case TW_INT16: tw_window_slide(e, node, window, pixel_i16); break;
     case TW_FLOAT32: tw_window_slide(e, node, window, pixel_f32); break;
   }

@@ -41,7 +41,7 @@ static void eval_hybrid(const tw_engine *e, const tw_node *node) {
 /* Quantized. */
 typedef struct {
   tw_requant q;
-  bool fast;   /* the target's twin runs it */
+  void *work;  /* of the target's twin; NULL: the plain loop runs */
   void *row[]; /* for one row of weights, when these are int4 */
 } dense;
 
@@ -51,12 +51,13 @@ static tw_status prepare_quantized(tw_engine *e, tw_node *node, tw_fb_table opti
   bool packed = weights->type == TW_INT4;
   dense *d = node->data = tw_alloc(e, (uint32_t)(sizeof *d + packed * sizeof d->row[0]));
   if (d == NULL) return TW_E_ARENA;
+  d->work = NULL;
   int32_t bias_type = tw_fb_u8(&e->fb, options, OPTION_BIAS_TYPE, TW_BIAS_FLOAT32);
   TW_TRY(tw_requant_prepare(e, node, tw_dim(weights, -2), activation, bias_type, true, &d->q));
   TW_VERIFY(e, !packed || !d->q.per_channel, TW_E_PARAM, "scales per channel for int4 weights");
   if (packed) return tw_request_scratch(e, (uint32_t)tw_dim(weights, -1), &d->row[0]);
-  d->fast = tw_input(e, node, 0)->type == TW_INT8 && tw_fast_dense_fits(e, node, &d->q);
-  return TW_OK;
+  if (tw_input(e, node, 0)->type != TW_INT8) return TW_OK;
+  return tw_fast_dense_prepare(e, node, &d->q, &d->work);
 }
 
 static tw_status prepare(tw_engine *e, tw_node *node) {
@@ -154,20 +155,22 @@ static void row_f32(tw_range_f32 range, const float *x, const tw_tensor *weights
 }
 
 static int eval(tw_engine *e, tw_node *node) {
-  const tw_tensor *input = tw_input(e, node, 0), *weights = tw_input(e, node, 1),
+  const tw_tensor *input = tw_input(e, node, 0);
+  const dense *d = node->data;
+  if (input->type == TW_INT8 && d->work != NULL) {
+    tw_fast_dense(e, node, &d->q, d->work);
+    return TW_OK;
+  }
+  const tw_tensor *weights = tw_input(e, node, 1),
                   *bias = tw_input(e, node, 2), *output = tw_output(e, node, 0);
   if (weights->type == TW_INT4) {
-    rows_i4(node->data, input->data, weights, bias, output);
+    rows_i4(d, input->data, weights, bias, output);
     return TW_OK;
   }
   const uint32_t channels = (uint32_t)tw_dim(weights, -2), depth = (uint32_t)tw_dim(weights, -1);
   const uint32_t batches = tw_elements(output) / channels;
   if (tw_is_hybrid(e, node)) {
     eval_hybrid(e, node);
-    return TW_OK;
-  }
-  if (input->type == TW_INT8 && ((const dense *)node->data)->fast) {
-    tw_fast_dense(e, node, node->data);
     return TW_OK;
   }
   for (uint32_t b = 0; b < batches; b++) {

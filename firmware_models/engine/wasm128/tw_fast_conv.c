@@ -15,12 +15,12 @@ typedef struct {
   int32_t window_step;            /* from one window to the next */
 } plan;
 
-static plan make_plan(const tw_tensor *filter) {
+static plan make_plan(const tw_tensor *filter, void *work) {
   const int32_t width = (int32_t)(tw_elements(filter) / (uint32_t)filter->dims[0]);
   const int32_t depth = round_up(width);
   plan p = {.width = width, .depth = depth, .channels = filter->dims[0],
             .rows = tw_max(PANEL_BYTES / 2 / depth / TW_PANEL_ROWS, 1) * TW_PANEL_ROWS};
-  p.widened = (int16_t *)(void *)tw_work;
+  p.widened = work;
   p.window_step = depth + 8;
   p.windows = p.widened + 2 * depth;
   p.panels = p.windows + TW_PANEL_ROWS * p.window_step;
@@ -28,16 +28,21 @@ static plan make_plan(const tw_tensor *filter) {
   return p;
 }
 
-bool tw_fast_conv_fits(const tw_engine *e, const tw_node *node, const tw_window *w,
-                       const tw_requant *q) {
+static bool fits(const tw_engine *e, const tw_node *node, const tw_window *w, const tw_requant *q) {
   const tw_tensor *input = tw_input(e, node, 0), *filter = tw_input(e, node, 1);
   if (filter->type != TW_INT8 || filter->dims[3] != input->dims[3] ||
       tw_elements(filter) / (uint32_t)filter->dims[0] > MAX_DEPTH) {
     return false;
   }
-  const uint32_t taken = (uint32_t)((uint8_t *)make_plan(filter).ring - tw_work);
+  const uint32_t taken = (uint32_t)((uint8_t *)make_plan(filter, tw_work).ring - tw_work);
   return tw_ring_bytes(tw_output(e, node, 0), w, (uint32_t)input->dims[3]) <= TW_WORK_BYTES - taken &&
          tw_scales_fit(q, filter->dims[0]);
+}
+
+tw_status tw_fast_conv_prepare(tw_engine *e, const tw_node *node, const tw_window *w,
+                               const tw_requant *q, void **work) {
+  if (fits(e, node, w, q)) *work = tw_work;
+  return TW_OK;
 }
 
 /* A window that is one pixel, moved by one: its rows are the input as it lies there. */
@@ -154,10 +159,10 @@ static void run_windows(tw_ring *ring, const plan *p, const tw_tensor *output, t
 }
 
 void tw_fast_conv(const tw_engine *e, const tw_node *node, const tw_window *w,
-                  const tw_requant *q) {
+                  const tw_requant *q, void *work) {
   const tw_tensor *input = tw_input(e, node, 0), *filter = tw_input(e, node, 1),
                   *output = tw_output(e, node, 0);
-  const plan p = make_plan(filter);
+  const plan p = make_plan(filter, work);
   const int32_t pixels = output->dims[0] * output->dims[1] * output->dims[2];
   tw_gemm g = {.x = p.panels, .weights = filter->data, .width = p.width, .depth = p.depth,
                .channels = p.channels, .q = q, .bias = tw_input(e, node, 2),

@@ -4,17 +4,21 @@
 
 enum { MAX_DEPTH = 16384 };
 
-bool tw_fast_dense_fits(const tw_engine *e, const tw_node *node, const tw_requant *q) {
+tw_status tw_fast_dense_prepare(tw_engine *e, const tw_node *node, const tw_requant *q,
+                                void **work) {
   const tw_tensor *weights = tw_input(e, node, 1);
-  return weights->type == TW_INT8 && tw_dim(weights, -1) <= MAX_DEPTH && q->filter_zero_point == 0 &&
-         tw_scales_fit(q, tw_dim(weights, -2));
+  if (weights->type == TW_INT8 && tw_dim(weights, -1) <= MAX_DEPTH && q->filter_zero_point == 0 &&
+      tw_scales_fit(q, tw_dim(weights, -2))) {
+    *work = tw_work;
+  }
+  return TW_OK;
 }
 
-void tw_fast_dense(const tw_engine *e, const tw_node *node, const tw_requant *q) {
+void tw_fast_dense(const tw_engine *e, const tw_node *node, const tw_requant *q, void *work) {
   const tw_tensor *input = tw_input(e, node, 0), *weights = tw_input(e, node, 1);
   const int32_t depth = tw_dim(weights, -1);
   const int8_t *row = input->data, *const end = row + input->bytes;
-  int16_t *const x = (int16_t *)(void *)tw_work;
+  int16_t *const x = work;
   tw_gemm g = {.x = x, .weights = weights->data, .rows = 1, .width = depth,
                .channels = tw_dim(weights, -2), .q = q, .bias = tw_input(e, node, 2),
                .out = tw_output(e, node, 0)->data};

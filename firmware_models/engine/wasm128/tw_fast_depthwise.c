@@ -20,8 +20,7 @@ static uint32_t bytes_needed(uint32_t depth, int32_t taps) {
   return depth / 4 * (uint32_t)sizeof(tw_lane_scale) + depth * 4 * pairs(taps);
 }
 
-bool tw_fast_depthwise_fits(const tw_engine *e, const tw_node *node, const tw_window *w,
-                            const tw_requant *q) {
+static bool fits(const tw_engine *e, const tw_node *node, const tw_window *w, const tw_requant *q) {
   const tw_tensor *input = tw_input(e, node, 0), *filter = tw_input(e, node, 1),
                   *output = tw_output(e, node, 0);
   const int32_t taps = w->width * w->height, channels = filter->dims[3];
@@ -32,6 +31,12 @@ bool tw_fast_depthwise_fits(const tw_engine *e, const tw_node *node, const tw_wi
   const uint32_t depth = ((uint32_t)channels + 7) & ~7u, ring = tw_ring_bytes(output, w, depth);
   return ring <= TW_WORK_BYTES && ring + bytes_needed(depth, taps) <= TW_WORK_BYTES &&
          tw_scales_fit(q, channels);
+}
+
+tw_status tw_fast_depthwise_prepare(tw_engine *e, const tw_node *node, const tw_window *w,
+                                    const tw_requant *q, void **work) {
+  if (fits(e, node, w, q)) *work = tw_work;
+  return TW_OK;
 }
 
 /* Weights of two taps side by side, channel by channel, as the dot product takes them. */
@@ -129,11 +134,11 @@ static void output_row(const int16_t *const taps[], const plan *p, int32_t width
 }
 
 static plan make_plan(const tw_engine *e, const tw_node *node, const tw_window *w,
-                      const tw_requant *q) {
+                      const tw_requant *q, void *work) {
   const tw_tensor *filter = tw_input(e, node, 1);
   plan p = {.channels = filter->dims[3], .depth = (filter->dims[3] + 7) & ~7,
             .taps = w->width * w->height};
-  p.scales = (tw_lane_scale *)(void *)tw_work;
+  p.scales = work;
   p.weights = (int16_t *)(void *)(p.scales + p.depth / 4);
   pack_weights(filter, &p);
   const tw_tensor *bias = tw_input(e, node, 2);
@@ -178,13 +183,13 @@ static void run_single(const tw_tensor *input, const tw_tensor *filter, const tw
 }
 
 void tw_fast_depthwise(const tw_engine *e, const tw_node *node, const tw_window *w,
-                       const tw_requant *q) {
+                       const tw_requant *q, void *work) {
   const tw_tensor *input = tw_input(e, node, 0), *output = tw_output(e, node, 0);
   if (output->dims[1] * output->dims[2] == 1 && input->dims[3] % 8 == 0) {
     run_single(input, tw_input(e, node, 1), output, tw_input(e, node, 2), w, q);
     return;
   }
-  const plan p = make_plan(e, node, w, q);
+  const plan p = make_plan(e, node, w, q, work);
   int16_t *const memory = p.weights + (uint32_t)p.depth * 2 * pairs(p.taps);
   tw_ring ring = tw_ring_start(input, output, w, q->input_zero_point, p.depth, memory);
   int8_t *out = output->data;

@@ -24,6 +24,7 @@ class Core:
         family: Folder of its start-up code and sandbox: "cortexm" or "riscv".
         mpu: Its memory protection, a file `mpu_<name>.c`, or None.
         runtime_cpu: The core whose build of compiler_rt it shares.
+        kernels: The engine's kernels for it, as in the engine's build script.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Core:
     family: str
     mpu: str | None
     runtime_cpu: str
+    kernels: str = "scalar"
 
     @property
     def fpu(self) -> bool:
@@ -41,17 +43,23 @@ class Core:
 
 _SOFT, _HARD = "thumb-freestanding-eabi", "thumb-freestanding-eabihf"
 CORES: Final = {
-    "cortex-m0": Core("cortex-m0", _SOFT, "cortex_m0", "cortexm", None, "cortex_m0"),
-    "cortex-m0plus": Core("cortex-m0plus", _SOFT, "cortex_m0plus", "cortexm", None, "cortex_m0"),
+    "cortex-m0": Core("cortex-m0", _SOFT, "cortex_m0", "cortexm", None, "cortex_m0", "scalar8"),
+    "cortex-m0plus": Core(
+        "cortex-m0plus", _SOFT, "cortex_m0plus", "cortexm", None, "cortex_m0", "scalar8"
+    ),
     "cortex-m3": Core("cortex-m3", _SOFT, "cortex_m3", "cortexm", "v7m", "cortex_m3"),
-    "cortex-m4": Core("cortex-m4", _SOFT, "cortex_m4", "cortexm", "v7m", "cortex_m3"),
-    "cortex-m4f": Core("cortex-m4f", _HARD, "cortex_m4+vfp4d16sp", "cortexm", "v7m", "cortex_m4"),
-    "cortex-m7": Core("cortex-m7", _HARD, "cortex_m7+fp_armv8d16", "cortexm", "v7m", "cortex_m4"),
+    "cortex-m4": Core("cortex-m4", _SOFT, "cortex_m4", "cortexm", "v7m", "cortex_m3", "dsp"),
+    "cortex-m4f": Core(
+        "cortex-m4f", _HARD, "cortex_m4+vfp4d16sp", "cortexm", "v7m", "cortex_m4", "dsp"
+    ),
+    "cortex-m7": Core(
+        "cortex-m7", _HARD, "cortex_m7+fp_armv8d16", "cortexm", "v7m", "cortex_m4", "dsp"
+    ),
     "cortex-m33": Core(
-        "cortex-m33", _HARD, "cortex_m33+fp_armv8d16sp", "cortexm", "v8m", "cortex_m4"
+        "cortex-m33", _HARD, "cortex_m33+dsp+fp_armv8d16sp", "cortexm", "v8m", "cortex_m4", "dsp"
     ),
     "cortex-m55": Core(
-        "cortex-m55", _HARD, "cortex_m55+fp_armv8d16", "cortexm", "v8m", "cortex_m4"
+        "cortex-m55", _HARD, "cortex_m55+fp_armv8d16", "cortexm", "v8m", "cortex_m4", "dsp"
     ),
     "rv32imac": Core(
         "rv32imac", "riscv32-freestanding", "baseline_rv32-d-f", "riscv", "pmp", "baseline_rv32-d-f"

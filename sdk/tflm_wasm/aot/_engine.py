@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from tflm_wasm._build import measure_arena
 from tflm_wasm._inspect_ops import builtin_names
 from tflm_wasm._selection import PARTS, Selection, select
+from tflm_wasm._wasm_rewrite import without_imports
 from tflm_wasm.aot import _sources
 from tflm_wasm.aot._cache import Cache
 from tflm_wasm.aot._errors import AotError, ToolFailedError
@@ -27,7 +29,7 @@ class Purpose:
 
 # The board's compiler unrolls and computes addresses itself, and better, when nobody did before.
 BOARD: Final = Purpose(
-    ("-fno-unroll-loops", "-DTW_HAS_MANY=0"), stack_bytes=2048
+    ("-Os", "-fno-unroll-loops", "-DTW_HAS_MANY=0", "-DTW_IMPORTS"), stack_bytes=2048
 )
 # The smallest that the compiler makes. The whole engine has been asked about the model before, and
 # its sentences are better than none.
@@ -81,8 +83,20 @@ def _op_names(ops: tuple[str, ...]) -> str:
     )
 
 
-def build(selection: Selection, purpose: Purpose, cache: Cache) -> bytes:
+def twins(kernels: str) -> tuple[list[Path], tuple[str, ...]]:
+    """Return the C files of a set of kernels, and their macros."""
+    script = _build_script()
+    return script.twins(kernels), script.KERNELS[kernels][1]
+
+
+def build(selection: Selection, purpose: Purpose, kernels: str, cache: Cache) -> bytes:
     """Compile the engine to WebAssembly; the same selection and compiler give the same bytes.
+
+    Args:
+        selection: What of it.
+        purpose: What for.
+        kernels: A set of kernels, as in the engine's build script.
+        cache: Where results are kept.
 
     Raises:
         ToolMissingError, ToolFailedError: The compiler is not installed, or it failed.
@@ -102,7 +116,7 @@ def build(selection: Selection, purpose: Purpose, cache: Cache) -> bytes:
                     options=options,
                     stack_bytes=purpose.stack_bytes,
                     op_names=names,
-                    simd=False,
+                    kernels=kernels,
                 )
             except RuntimeError as error:
                 raise ToolFailedError(
@@ -112,6 +126,15 @@ def build(selection: Selection, purpose: Purpose, cache: Cache) -> bytes:
 
     made_of = (
         *(_sources.digest(_sources.engine(), _sources.root() / "abi"), zig_version()),
-        *(*options, str(purpose.stack_bytes), *selection.ops),
+        *(kernels, *options, str(purpose.stack_bytes), *selection.ops),
     )
     return cache.get("engine", made_of, make)
+
+
+def arena_needed(engine: bytes, model: bytes, cache: Cache) -> int:
+    """Return the arena that an engine of `build` takes for the model, in bytes."""
+
+    def make() -> bytes:
+        return str(measure_arena(without_imports(engine), model)).encode()
+
+    return int(cache.get("arena", (engine, model), make))

@@ -164,12 +164,16 @@ class _Build:
         own = Block(module.parsed.initial_bytes(0, _abi.BLOCK_BYTES))
         if module.model is None:
             return module.wasm, _Guest(own, _memory_needed(own))
-        arena = self.options.arena_bytes or own["scratch_size"]
-        return self._engine_guest(_engine.selection_of(module.model), arena)
+        wasm = self._engine(_engine.selection_of(module.model))
+        # Its kernels are others than those of the host's engine, and so is their scratch memory.
+        needed = _engine.arena_needed(wasm, module.model, self.cache)
+        arena = self.options.arena_bytes or max(own["scratch_size"], needed)
+        return wasm, self._engine_guest(wasm, arena)
 
     def _guest_of_any_model(self) -> tuple[bytes, _Guest]:
         """Return the same for models that are uploaded: every op, all RAM that is left."""
-        wasm, guest = self._engine_guest(_engine.everything(), self.options.arena_bytes or 0)
+        wasm = self._engine(_engine.everything())
+        guest = self._engine_guest(wasm, self.options.arena_bytes or 0)
         if self.options.arena_bytes is not None:
             return wasm, guest
         board = self.board
@@ -179,11 +183,13 @@ class _Build:
         memory = max(guest.memory_bytes, left * 7 // 8 // 16 * 16)
         return wasm, _Guest(guest.block, memory, memory - guest.memory_bytes)
 
-    def _engine_guest(self, selection: Selection, arena: int) -> tuple[bytes, _Guest]:
-        wasm = _engine.build(selection, _engine.BOARD, self.cache)
+    def _engine(self, selection: Selection) -> bytes:
+        return _engine.build(selection, _engine.BOARD, self.board.core.kernels, self.cache)
+
+    def _engine_guest(self, wasm: bytes, arena: int) -> _Guest:
         block = Block(parse(wasm).initial_bytes(0, _abi.BLOCK_BYTES))
         heap = align(block["heap_base"], _abi.ALIGNMENT_BYTES)
-        return wasm, _Guest(block, heap + arena, arena)
+        return _Guest(block, heap + arena, arena)
 
     def firmware(self) -> Firmware:
         objects = self._compile()
@@ -277,6 +283,8 @@ class _Build:
         made_of = translated.read_text() + translated.with_suffix(".h").read_text()
         entry = _sources.device() / "wasm2c" / "tw_guest_entry.c"
         options = (*self.tools.guest, *_SHARED, *_GUEST, *self._defines())
+        if parse(self.wasm).imports:
+            options = (*options, "-DTW_GUEST_IMPORTS=1")
         more = self.options.guest_options
         return Source("guest", entry, (*options, *more), self._headers(), made_of)
 
@@ -288,8 +296,10 @@ class _Build:
         (self.folder / "ops.def").write_text(registry)
         files = [path for path in engine.glob("*.c") if path.stem != "tw_abi"]
         files += [engine / "ops" / f"{name}.c" for name in selection.ops]
+        twins, macros = _engine.twins(self.board.core.kernels)
+        files += twins
         files.append(_sources.device() / "selftest" / "native.c")
-        options = (*self.tools.guest, *_SHARED, *_GUEST, *selection.options)
+        options = (*self.tools.guest, *_SHARED, *_GUEST, *macros, *selection.options)
         options = (*options, *self.options.guest_options)
         headers, made_of = (*self._headers(), engine), registry + _sources.digest(engine)
         return [Source("guest", path, options, headers, made_of) for path in files]

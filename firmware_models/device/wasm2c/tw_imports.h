@@ -1,0 +1,62 @@
+/* What an engine of our own imports, as wasm2c calls it; the first argument is an instance that these
+ * have no use for. wasm2c declares them again, which leaves them static. */
+#ifndef TW_IMPORTS_H
+#define TW_IMPORTS_H
+
+#include "tw_intrinsics.h"
+
+struct w2c_tw;
+
+/* wasm2c also makes tail calls of imports, which nobody uses and the compiler drops. */
+typedef struct {
+  void (*fn)(void);
+} wasm_rt_tailcallee_t;
+#define WEAK_FUNC_DECL(function, fallback)                         \
+  static __attribute__((unused)) void fallback(                    \
+      void **instance_ptr, void *tail_call_stack, wasm_rt_tailcallee_t *next)
+#define wasm_rt_memcpy __builtin_memcpy
+
+#define TW_IMPORT static inline __attribute__((always_inline)) uint32_t
+
+TW_IMPORT w2c_tw_base(struct w2c_tw *none) {
+  (void)none;
+  return TW_GUEST_BASE;
+}
+TW_IMPORT w2c_tw_kept(struct w2c_tw *none, uint32_t x) {
+  (void)none;
+  return tw_kept(x);
+}
+TW_IMPORT w2c_tw_smlad(struct w2c_tw *none, uint32_t a, uint32_t b, uint32_t sum) {
+  (void)none;
+  return (uint32_t)tw_smlad(a, b, (int32_t)sum);
+}
+TW_IMPORT w2c_tw_smlabb(struct w2c_tw *none, uint32_t a, uint32_t b, uint32_t sum) {
+  (void)none;
+  return (uint32_t)tw_smlabb(a, b, (int32_t)sum);
+}
+TW_IMPORT w2c_tw_smlatt(struct w2c_tw *none, uint32_t a, uint32_t b, uint32_t sum) {
+  (void)none;
+  return (uint32_t)tw_smlatt(a, b, (int32_t)sum);
+}
+TW_IMPORT w2c_tw_sxtb16(struct w2c_tw *none, uint32_t bytes) {
+  (void)none;
+  return tw_sxtb16(bytes);
+}
+TW_IMPORT w2c_tw_sxtb16_ror8(struct w2c_tw *none, uint32_t bytes) {
+  (void)none;
+  return tw_sxtb16_ror8(bytes);
+}
+TW_IMPORT w2c_tw_sxtab16(struct w2c_tw *none, uint32_t pair, uint32_t bytes) {
+  (void)none;
+  return tw_sxtab16(pair, bytes);
+}
+TW_IMPORT w2c_tw_sxtab16_ror8(struct w2c_tw *none, uint32_t pair, uint32_t bytes) {
+  (void)none;
+  return tw_sxtab16_ror8(pair, bytes);
+}
+TW_IMPORT w2c_tw_smmlar(struct w2c_tw *none, uint32_t a, uint32_t b, uint32_t sum) {
+  (void)none;
+  return (uint32_t)tw_smmlar((int32_t)a, (int32_t)b, (int32_t)sum);
+}
+
+#endif

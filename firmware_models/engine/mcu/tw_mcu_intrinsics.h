@@ -1,0 +1,30 @@
+/* The functions of tw_intrinsics.h, imported by an engine that becomes firmware, where the board's
+ * compiler makes an instruction of each. */
+#ifndef TW_MCU_INTRINSICS_H
+#define TW_MCU_INTRINSICS_H
+
+#ifdef TW_IMPORTS
+
+#include <stdint.h>
+
+#define TW_IMPORTED(name) \
+  __attribute__((import_module("tw"), import_name(#name), const)) extern
+
+TW_IMPORTED(base) uint32_t tw_base(void);
+TW_IMPORTED(kept) uint32_t tw_kept(uint32_t x);
+TW_IMPORTED(smlad) int32_t tw_smlad(uint32_t a, uint32_t b, int32_t sum);
+TW_IMPORTED(smlabb) int32_t tw_smlabb(uint32_t a, uint32_t b, int32_t sum);
+TW_IMPORTED(smlatt) int32_t tw_smlatt(uint32_t a, uint32_t b, int32_t sum);
+TW_IMPORTED(sxtb16) uint32_t tw_sxtb16(uint32_t bytes);
+TW_IMPORTED(sxtb16_ror8) uint32_t tw_sxtb16_ror8(uint32_t bytes);
+TW_IMPORTED(sxtab16) uint32_t tw_sxtab16(uint32_t pair, uint32_t bytes);
+TW_IMPORTED(sxtab16_ror8) uint32_t tw_sxtab16_ror8(uint32_t pair, uint32_t bytes);
+TW_IMPORTED(smmlar) int32_t tw_smmlar(int32_t a, int32_t b, int32_t sum);
+
+#else
+
+#include "tw_intrinsics.h"
+
+#endif
+
+#endif
