@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-
 import pytest
 
-from tests.support.files import ROOT
 from tests.support.firmware import CACHE, firmware, needs_qemu, needs_tools
-from tflm_wasm import Module, aot, build
+from tflm_wasm import Module, build
+from tflm_wasm.bench import NATIVE, instructions
 
 pytestmark = needs_tools
 pytest.importorskip(
@@ -47,14 +44,7 @@ def test_the_firmware_with_the_ops_of_okay_nabu_is_small(okay_nabu: Module):
 @pytest.mark.slow
 def test_the_sandbox_costs_few_instructions(okay_nabu: Module):
     """The emulator counts them, so that they are the same in every run."""
-    path = ROOT / "firmware_models" / "device" / "selftest" / "measure.py"
-    spec = importlib.util.spec_from_file_location("measure_the_sandbox", path)
-    measure = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = measure
-    spec.loader.exec_module(measure)
-    options = {"app": "selftest", "defines": ("-DTW_SELFTEST_RUNS=1",)}
-    native = measure.instructions(okay_nabu, BOARD, aot.Options(**options, native=True), CACHE)[0]
+    native = instructions(okay_nabu, BOARD, NATIVE, cache=CACHE)[0]
     for sandbox, most in MOST_TIMES.items():
-        told = aot.Options(**options, sandbox=sandbox)
-        found = measure.instructions(okay_nabu, BOARD, told, CACHE)[0]
+        found = instructions(okay_nabu, BOARD, sandbox, cache=CACHE)[0]
         assert native < found <= most * native, sandbox

@@ -11,6 +11,8 @@ from __future__ import annotations
 from tflm_wasm.bench._benchmark import Benchmark as Benchmark
 from tflm_wasm.bench._benchmark import Part as Part
 from tflm_wasm.bench._benchmark import Setting as Setting
+from tflm_wasm.bench._board import NATIVE as NATIVE
+from tflm_wasm.bench._board import instructions as instructions
 from tflm_wasm.bench._compare import Change as Change
 from tflm_wasm.bench._compare import Comparison as Comparison
 from tflm_wasm.bench._compare import compare as compare
@@ -36,6 +38,7 @@ from tflm_wasm.bench._run import run as run
 
 __all__ = [
     "BENCHMARKS",
+    "NATIVE",
     "Benchmark",
     "BenchmarkError",
     "Change",
@@ -57,6 +60,7 @@ __all__ = [
     "compare",
     "config_names",
     "find_engine",
+    "instructions",
     "read_config",
     "render",
     "run",

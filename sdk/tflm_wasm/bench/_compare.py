@@ -106,6 +106,9 @@ def compare(
     after = {one.key: one for one in new.results if one.own}
     if not before.keys() & after.keys():
         raise BenchmarkError("The two files have no figure in common")
+    for results in (old, new) if relative_to else ():
+        if relative_to not in {one.engine for one in results.results}:
+            raise BenchmarkError(f"There are no figures of {relative_to} to compare with")
     changes = []
     for key, result in {**after, **{k: one for k, one in before.items() if k not in after}}.items():
         earlier = _values(old, before.get(key), relative_to)

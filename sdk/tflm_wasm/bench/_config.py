@@ -17,9 +17,18 @@ from tflm_wasm.bench._registry import BENCHMARKS
 
 _FOLDER: Final = Path(__file__).with_name("configs")
 _COUNTS: Final = {"turns": 1, "warm_up": 0, "frames": 1}  # and their least values
-_KEYS: Final = {
-    *("title", "engines", "baseline", "seed", "pin", "timeout_s", "models", "engine", "mean"),
-    *("benchmark", *_COUNTS),
+_KEYS: Final[dict[str, type]] = {
+    "title": str,
+    "baseline": str,
+    "engines": list,
+    "models": list,
+    "seed": int,
+    "pin": bool,
+    "timeout_s": float,
+    "engine": dict,
+    "mean": dict,
+    "benchmark": list,
+    **dict.fromkeys(_COUNTS, int),
 }
 
 
@@ -160,13 +169,18 @@ def _toml() -> Any:
 
 
 def _config(path: Path, content: dict[str, Any]) -> Config:
-    _only(content, _KEYS, "a configuration")
-    others = {name: table["command"] for name, table in content.get("engine", {}).items()}
+    _only(content, set(_KEYS), "a configuration")
+    for key, value in content.items():
+        if type(value) is not _KEYS[key] and not (key == "timeout_s" and type(value) is int):
+            raise ValueError(f"{key} = {value!r} is not of type {_KEYS[key].__name__}")
+    others = {name: _command(name, table) for name, table in content.get("engine", {}).items()}
     defaults = {name: content[name] for name in _COUNTS if name in content}
     tables = content.get("benchmark", [])
     if not tables:
         raise ValueError("there is no [[benchmark]]")
     engines = tuple(find(name, others) for name in content.get("engines", [OWN]))
+    if not engines:
+        raise ValueError("there is no engine in engines")
     baseline = content.get("baseline", engines[0].name)
     if baseline not in [one.name for one in engines]:
         raise ValueError(f"baseline = {baseline!r} is none of its engines")
@@ -182,6 +196,14 @@ def _config(path: Path, content: dict[str, Any]) -> Config:
         pin=content.get("pin", True),
         timeout_s=float(content.get("timeout_s", 120.0)),
     )
+
+
+def _command(name: str, table: Any) -> list[str]:
+    """Return the command line of a program that is an engine."""
+    command = table.get("command") if isinstance(table, dict) else None
+    if not isinstance(command, list) or not command:
+        raise ValueError(f'engine {name!r} needs a command = ["program", "argument", ...]')
+    return [str(one) for one in command]
 
 
 def _plan(table: Mapping[str, Any], defaults: Mapping[str, Any]) -> Plan:

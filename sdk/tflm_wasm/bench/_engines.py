@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from tflm_wasm import oracles as _oracles
 from tflm_wasm._version import __version__
@@ -55,7 +55,7 @@ class Engine:
     @property
     def version(self) -> str | None:
         """Its version, or None when that is not known."""
-        if self.command:
+        if self.command:  # only the program itself could say
             return None
         return __version__ if self.is_own else _oracles.version(self.runtime)
 
@@ -66,7 +66,7 @@ class Engine:
         return [sys.executable, "-m", "tflm_wasm.bench._worker", self.runtime, self.variant]
 
 
-def find(name: str, others: Mapping[str, Any] | None = None) -> Engine:
+def find(name: str, others: Mapping[str, Sequence[str]] | None = None) -> Engine:
     """Return an engine by its name.
 
     Args:
@@ -77,7 +77,7 @@ def find(name: str, others: Mapping[str, Any] | None = None) -> Engine:
         EngineAbsentError: There is none of this name.
     """
     if others and name in others:
-        return Engine(name, "", command=tuple(map(str, others[name])))
+        return Engine(name, "", command=tuple(others[name]))
     if name not in NAMES:
         known = ", ".join((*NAMES, *(others or {})))
         raise EngineAbsentError(f"There is no engine {name!r}; known are {known}", engine=name)

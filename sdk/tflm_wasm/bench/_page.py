@@ -9,7 +9,7 @@ from typing import Any
 from tflm_wasm._html import page
 from tflm_wasm.bench._plots import charts
 from tflm_wasm.bench._results import Result, Results
-from tflm_wasm.bench._table import COLUMNS, caution, cells, facts, groups, mean_cells
+from tflm_wasm.bench._table import caution, facts, groups, mean_cells, rows
 
 
 def render(results: Results) -> str:
@@ -31,8 +31,10 @@ def render(results: Results) -> str:
 
 
 def _facts(run: Mapping[str, Any]) -> str:
-    rows = (f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in facts(run))
-    return f"<table>{''.join(rows)}</table>"
+    lines = (
+        f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in facts(run)
+    )
+    return f"<table>{''.join(lines)}</table>"
 
 
 def _row(texts: tuple[str, ...], tag: str = "td") -> str:
@@ -44,17 +46,17 @@ def _means(results: Results) -> str:
     if not means:
         return ""
     head = _row(("models", "figure", "engine", "ratio"), "th")
-    rows = "".join(_row(mean_cells(one)) for one in means)
-    return f"<h2>Geometric means</h2><table>{head}{rows}</table>"
+    lines = "".join(_row(mean_cells(one)) for one in means)
+    return f"<h2>Geometric means</h2><table>{head}{lines}</table>"
 
 
 def _table(name: str, group: list[Result], results: Results) -> str:
-    head = _row(tuple(one.removeprefix(">") for one in COLUMNS), "th")
-    rows = "".join(_row(cells(one, results.ratio(one))) for one in group)
-    return f"<h2>{escape(name)}</h2><table>{head}{rows}</table>"
+    columns, texts = rows(group, results)
+    head = _row(tuple(one.removeprefix(">") for one in columns), "th")
+    return f"<h2>{escape(name)}</h2><table>{head}{''.join(map(_row, texts))}</table>"
 
 
 def _failures(results: Results) -> str:
     failed = [one for one in results.results if one.error]
-    rows = "".join(_row((one.benchmark, one.model, one.engine, one.error)) for one in failed)
-    return f"<h2>Not measured</h2><table>{rows}</table>" if rows else ""
+    lines = "".join(_row((one.benchmark, one.model, one.engine, one.error)) for one in failed)
+    return f"<h2>Not measured</h2><table>{lines}</table>" if lines else ""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from tflm_wasm._svg_points import Line, Span, lines, spans
 from tflm_wasm.bench._results import Mean, Result, Results
+from tflm_wasm.bench._table import number
 
 
 def charts(results: Results) -> dict[str, str]:
@@ -47,7 +48,7 @@ def _means(results: Results) -> dict[str, str]:
             those = [one for one in means if (one.benchmark, one.part) == title]
             rows.append(Span(": ".join(dict.fromkeys(title))))
             rows += [
-                Span(one.engine, (one.ratio,), f"{one.ratio:,.3g} x", engines.index(one.engine))
+                Span(one.engine, (one.ratio,), f"{number(one.ratio)} x", engines.index(one.engine))
                 for one in those
             ]
         found[f"means-{slug(name)}"] = spans(f"{name}: geometric means of ratios", rows, "x")
@@ -71,7 +72,7 @@ def _figure(title: str, group: Sequence[Result], results: Results) -> str:
 
 def _span(one: Result, ratio: float | None, colour: int) -> Span:
     values = tuple(value for value in one.percentiles if value is not None)
-    behind = f"{values[0]:,.4g} {one.unit}" + ("" if ratio is None else f" ({ratio:,.3g} x)")
+    behind = f"{number(values[0])} {one.unit}" + ("" if ratio is None else f" ({number(ratio)} x)")
     return Span(one.engine, values, behind, colour)
 
 

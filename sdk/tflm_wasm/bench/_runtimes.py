@@ -43,7 +43,7 @@ class Own:
     def memory(self) -> dict[str, int]:
         return {
             "linear memory": self.session.module.memory_bytes,
-            "arena": self.session.arena_used,
+            "arena": self.session.arena_needed,
         }
 
     def write(self, frame: list[Array]) -> None:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from tflm_wasm.bench._results import Mean, Result, Results
 
-COLUMNS: Final = ("model", "engine", ">P50", ">P90", ">P99", ">P99.9", ">ratio", ">samples")
+_COLUMNS: Final = ("model", "engine", ">P50", ">P90", ">P99", ">P99.9", ">ratio", ">samples")
 _BUSY: Final = 0.75  # of a processor wanted by others when a run starts
+
+
+def rows(group: Sequence[Result], results: Results) -> tuple[list[str], list[tuple[str, ...]]]:
+    """Return the names of columns and the rows of a group, without columns that stay empty."""
+    all_cells = [_cells(one, results.ratio(one)) for one in group]
+    used = [i for i in range(len(_COLUMNS)) if any(row[i] for row in all_cells)]
+    return [_COLUMNS[i] for i in used], [tuple(row[i] for i in used) for row in all_cells]
 
 
 def groups(results: Results) -> list[tuple[str, list[Result]]]:
@@ -20,8 +27,7 @@ def groups(results: Results) -> list[tuple[str, list[Result]]]:
     return list(grouped.items())
 
 
-def cells(one: Result, ratio: float | None) -> tuple[str, ...]:
-    """Return a row for `COLUMNS`."""
+def _cells(one: Result, ratio: float | None) -> tuple[str, ...]:
     texts = ("" if value is None else number(value) for value in one.percentiles)
     return (
         one.model,
@@ -33,7 +39,7 @@ def cells(one: Result, ratio: float | None) -> tuple[str, ...]:
 
 
 def number(value: float) -> str:
-    """Return a value with four digits or more: none before the point is left out."""
+    """Return a value with four digits, or all that stand before the point."""
     digits = 0 if abs(value) >= 1000 else 1 if abs(value) >= 100 else 2 if abs(value) >= 10 else 3
     return f"{value:,.{digits}f}"
 

@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import cycle, islice
 from typing import Any, BinaryIO, TypeAlias
 
@@ -163,18 +164,23 @@ class Server:
         failures: list[Exception] = []
 
         def work(runtime: Runtime) -> None:
-            runtime.write(frame)
-            barrier.wait()
             try:
+                runtime.write(frame)
+                runtime.invoke()
+                barrier.wait()
                 for _ in range(header["count"]):
                     runtime.invoke()
+            except threading.BrokenBarrierError:
+                pass  # another thread says why
             except Exception as error:  # noqa: BLE001 - raised below
                 failures.append(error)
+                barrier.abort()
 
         threads = [threading.Thread(target=work, args=(one,), daemon=True) for one in runtimes]
         for thread in threads:
             thread.start()
-        barrier.wait()
+        with suppress(threading.BrokenBarrierError):
+            barrier.wait()
         start = _clock()
         for thread in threads:
             thread.join()

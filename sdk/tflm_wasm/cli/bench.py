@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,8 +12,6 @@ from tflm_wasm.cli import _options
 
 if TYPE_CHECKING:
     from tflm_wasm.bench import Comparison, Config, Results
-
-_FORMATS = "a table; with --json or --output, JSON lines; with --html, a page; with --svg, charts"
 
 
 class _Verbs(click.Group):
@@ -200,8 +199,7 @@ def _show(results: Results) -> None:
     from tflm_wasm.cli._terminal import say, table
 
     for name, group in _table.groups(results):
-        rows = [_table.cells(one, results.ratio(one)) for one in group]
-        table(_table.COLUMNS, rows, title=name)
+        table(*_table.rows(group, results), title=name)
     means = [_table.mean_cells(one) for one in results.geometric_means()]
     if means:
         table(("models", "figure", "engine", ">ratio"), means, title="geometric means")
@@ -229,6 +227,7 @@ def _show_changes(comparison: Comparison) -> None:
     table(("figure", "model", "engine", ">old", ">new", ">change", "verdict"), rows, title=unit)
     means = comparison.geometric_means().items()
     table(("geometric mean of new/old", ">"), [(title, f"{mean:.3f}") for title, mean in means])
-    count = sum(one.verdict == "worse" for one in comparison.changes)
+    counts = Counter(one.verdict for one in comparison.changes)
     say("")
-    say(f"{count} worse by more than {100 * comparison.threshold:g} %" if count else "none worse")
+    said = ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
+    say(f"{said}; the threshold is {100 * comparison.threshold:g} %")
