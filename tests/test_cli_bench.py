@@ -26,7 +26,7 @@ def alone(monkeypatch):
 
 
 @pytest.fixture
-def results(model, tmp_path, alone):
+def results(model, tmp_path, alone):  # noqa: ARG001
     path = tmp_path / "results.jsonl"
     tflm_wasm("bench", model, *FEW, "-o", path)
     return path
@@ -56,6 +56,11 @@ def test_results_are_written_and_reported_again(results, tmp_path):
     assert_stands_alone(page.read_text())
     names = {path.name for path in folder.iterdir()}
     assert names == {"bench-quick-invoke.svg", "bench-quick-set-invoke-get.svg"}
+    one = tmp_path / "one"
+    tflm_wasm("bench", "report", results, "--svg", one, "--chart", "bench-quick-invoke")
+    assert [path.name for path in one.iterdir()] == ["bench-quick-invoke.svg"]
+    told = ("bench", "report", results, "--svg", one, "--chart", "x")
+    assert "bench-quick-invoke" in tflm_wasm(*told, code=2).stderr
 
 
 def test_comparing_results_with_themselves_passes(results):
@@ -78,11 +83,11 @@ def scaled(path, factor):
 
 
 def test_a_run_that_is_slower_fails_the_comparison_unless_the_threshold_allows_it(results):
-    slower = scaled(results, 1.5)
+    slower = scaled(results, 100)
     output = tflm_wasm("bench", "compare", results, slower, code=1).stdout
-    assert "+50.0 %" in output
+    assert "+9900.0 %" in output
     assert "2 worse" in output
-    tflm_wasm("bench", "compare", results, slower, "--threshold", 60)
+    tflm_wasm("bench", "compare", results, slower, "--threshold", 10_000)
     tflm_wasm("bench", "compare", slower, results)
 
 

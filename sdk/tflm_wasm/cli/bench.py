@@ -28,12 +28,19 @@ class _Verbs(click.Group):
 def command() -> None:
     """Measure engines side by side; compare runs.
 
-    `tflm-wasm bench MODEL...` is short for `tflm-wasm bench run MODEL...`.
+    `tflm-wasm bench MODEL...` is short for `tflm-wasm bench run MODEL...`. Results are tables here;
+    --json and --output write them as JSON lines, for the other verbs and for programs.
     """
 
 
 def _outputs(function: click.decorators.FC) -> click.decorators.FC:
     """Add the options of what can be written."""
+    function = click.option(
+        "--chart",
+        "chosen",
+        multiple=True,
+        help="Write only this chart, named as its file is; may be repeated.",
+    )(function)
     function = click.option(
         "--svg", type=_options.PATH, help="Write each chart into this folder, as SVG."
     )(function)
@@ -81,6 +88,7 @@ def run_command(
     output: Path | None,
     html: Path | None,
     svg: Path | None,
+    chosen: tuple[str, ...],
     *,
     as_json: bool,
 ) -> None:
@@ -105,7 +113,7 @@ def run_command(
         results = bench.run(config, models, progress=advance)
     if output is not None:
         results.write(output)
-    _write(results, html, svg)
+    _write(results, html, svg, chosen)
     if as_json:
         for line in results.to_lines():
             click.echo(line)
@@ -118,12 +126,14 @@ def run_command(
 @command.command("report")
 @click.argument("file", metavar="RESULTS", type=_options.PATH)
 @_outputs
-def report_command(file: Path, html: Path | None, svg: Path | None) -> None:
+def report_command(
+    file: Path, html: Path | None, svg: Path | None, chosen: tuple[str, ...]
+) -> None:
     """Show results that were written before."""
     from tflm_wasm import bench
 
     results = bench.Results.read(file)
-    _write(results, html, svg)
+    _write(results, html, svg, chosen)
     if html is None and svg is None:
         _show(results)
 
@@ -180,18 +190,25 @@ def _config_row(config: Config) -> tuple[str, str, str]:
     return config.name, config.title, ", ".join(plan.kind.name for plan in config.plans)
 
 
-def _write(results: Results, html: Path | None, svg: Path | None) -> None:
+def _write(results: Results, html: Path | None, svg: Path | None, chosen: tuple[str, ...]) -> None:
     from tflm_wasm import bench
     from tflm_wasm._files import write_file
     from tflm_wasm._svg import standalone
 
     if html is not None:
         write_file(html, bench.render(results).encode())
-    if svg is not None:
-        svg.mkdir(parents=True, exist_ok=True)
-        for name, chart in bench.charts(results).items():
-            path = svg / f"bench-{results.run['config']}-{name}.svg"
-            write_file(path, standalone(chart).encode())
+    if svg is None:
+        return
+    charts = {
+        f"bench-{results.run['config']}-{name}": one for name, one in bench.charts(results).items()
+    }
+    for name in chosen:
+        if name not in charts:
+            known = ", ".join(charts)
+            raise click.UsageError(f"There is no chart {name!r}; there are: {known}.")
+    svg.mkdir(parents=True, exist_ok=True)
+    for name in chosen or charts:
+        write_file(svg / f"{name}.svg", standalone(charts[name]).encode())
 
 
 def _show(results: Results) -> None:
