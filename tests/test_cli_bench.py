@@ -72,23 +72,23 @@ def test_comparing_results_with_themselves_passes(results):
 
 
 def scaled(path, factor):
-    """Write results with other values beside those in a file; return the path."""
+    """Write results with other values, the same in all turns; return the path."""
     run, *figures = (json.loads(line) for line in path.read_text().splitlines())
     for one in figures:
         one["p50"] *= factor
-        one["turns"] = [value * factor for value in one["turns"]]
-    other = path.with_name("other.jsonl")
+        one["turns"] = [one["p50"]] * 3
+    other = path.with_name(f"scaled-{factor}.jsonl")
     other.write_text("\n".join(json.dumps(line) for line in (run, *figures)))
     return other
 
 
 def test_a_run_that_is_slower_fails_the_comparison_unless_the_threshold_allows_it(results):
-    slower = scaled(results, 100)
-    output = tflm_wasm("bench", "compare", results, slower, code=1).stdout
-    assert "+9900.0 %" in output
-    assert "2 worse" in output
-    tflm_wasm("bench", "compare", results, slower, "--threshold", 10_000)
-    tflm_wasm("bench", "compare", slower, results)
+    before, slower = scaled(results, 1), scaled(results, 1.5)
+    output = tflm_wasm("bench", "compare", before, slower, code=1).stdout
+    assert "+50.0 %" in output
+    assert "2 worse; the threshold is 5 %" in output
+    tflm_wasm("bench", "compare", before, slower, "--threshold", 60)
+    tflm_wasm("bench", "compare", slower, before)
 
 
 def test_files_that_are_no_results_are_one_line_and_a_hint(results, model):

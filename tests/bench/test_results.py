@@ -12,7 +12,16 @@ import pytest
 
 from tests.support.html import assert_stands_alone
 from tflm_wasm._svg import standalone
-from tflm_wasm.bench import BenchmarkError, Result, Results, ResultsError, charts, compare, render
+from tflm_wasm.bench import (
+    BenchmarkError,
+    Result,
+    Results,
+    ResultsError,
+    charts,
+    compare,
+    markdown,
+    render,
+)
 from tflm_wasm.bench._stats import Summary, geometric_mean
 from tflm_wasm.bench._table import caution, number, rows
 
@@ -53,7 +62,7 @@ def results(*those: Result, **means: tuple[str, ...]) -> Results:
     return Results(RUN, means, those)
 
 
-def theirs(value: float, **changed: Any) -> Result:
+def theirs(value: float | None, **changed: Any) -> Result:
     return result(value, **{"engine": "other", "own": False, **changed})
 
 
@@ -281,3 +290,25 @@ def test_a_busy_machine_is_told():
     assert "busy" in caution({**RUN, "load_average": [3.0, 3.0]})
     assert caution({**RUN, "load_average": [None, None]}) == ""
     assert "busy" in render(Results({**RUN, "load_average": [3.0, 3.0]}, {}, (result(),)))
+
+
+def test_markdown_has_models_down_and_engines_across():
+    found = results(
+        result(10.0),
+        theirs(20.0),
+        result(10.0, model="ic"),
+        theirs(80.0, model="ic"),
+        result(3.0, model="own"),
+        theirs(None, model="own"),
+        ours=("kws", "ic"),
+    )
+    assert markdown(found).splitlines() == [
+        "**invoke, µs**",
+        "",
+        "| model | tflm-wasm | other |",
+        "| --- | --- | --- |",
+        "| kws | 10.00 | 20.00 (2.000) |",
+        "| ic | 10.00 | 80.00 (8.000) |",
+        "| own | 3.000 |  |",
+        "| geometric mean, ours | (1.000) | (4.000) |",
+    ]

@@ -29,6 +29,7 @@ from tflm_wasm.bench._errors import EngineError as EngineError
 from tflm_wasm.bench._errors import EngineRefusedError as EngineRefusedError
 from tflm_wasm.bench._errors import NotOfferedError as NotOfferedError
 from tflm_wasm.bench._errors import ResultsError as ResultsError
+from tflm_wasm.bench._markdown import markdown as markdown
 from tflm_wasm.bench._page import render as render
 from tflm_wasm.bench._plots import charts as charts
 from tflm_wasm.bench._registry import BENCHMARKS as BENCHMARKS
@@ -61,6 +62,7 @@ __all__ = [
     "config_names",
     "find_engine",
     "instructions",
+    "markdown",
     "read_config",
     "render",
     "run",

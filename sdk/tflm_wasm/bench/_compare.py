@@ -160,5 +160,5 @@ def _overlap(old: Sequence[float], new: Sequence[float]) -> bool:
     """Return whether the middle halves of the medians of turns have values in common."""
     if min(len(old), len(new)) < 2:
         return False
-    (low, _, high), (least, _, most) = quantiles(old), quantiles(new)
+    (low, _, high), (least, _, most) = (quantiles(one, method="inclusive") for one in (old, new))
     return low <= most and least <= high

@@ -126,15 +126,18 @@ def run_command(
 @command.command("report")
 @click.argument("file", metavar="RESULTS", type=_options.PATH)
 @_outputs
+@click.option("--markdown", is_flag=True, help="Write tables for a page of Markdown.")
 def report_command(
-    file: Path, html: Path | None, svg: Path | None, chosen: tuple[str, ...]
+    file: Path, html: Path | None, svg: Path | None, chosen: tuple[str, ...], *, markdown: bool
 ) -> None:
     """Show results that were written before."""
     from tflm_wasm import bench
 
     results = bench.Results.read(file)
     _write(results, html, svg, chosen)
-    if html is None and svg is None:
+    if markdown:
+        click.echo(bench.markdown(results), nl=False)
+    elif html is None and svg is None:
         _show(results)
 
 
