@@ -16,8 +16,12 @@ ENGINE := sdk/tflm_wasm/engine.wasm
 ENGINE_SOURCES := $(shell find abi/tflm_wasm_abi.h firmware_models/engine -type f -not -name '*.pyc')
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 WORKERS ?= 2
+# What `make bench` measures; the figures in docs/benchmarks.md are of the models that it names.
+MODELS ?= $(wildcard firmware_models/zoo/*/*.tflite)
+BENCH := build/bench
+BENCH_CHARTS := host-means-mlperf-tiny host-invoke host-set-invoke-get cold-process-total board-per-mac
 
-.PHONY: help run test lint format types unit hil hil-full conformance fuzz compiler qemu venv picture ci clean
+.PHONY: help run test lint format types unit hil hil-full conformance bench fuzz compiler qemu plots venv picture ci clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -48,6 +52,15 @@ hil-full: $(STAMP) $(ENGINE) qemu ## every model on each of them, 50 inputs a mo
 conformance: $(STAMP) $(ENGINE) ## 200,000 models of single ops against TFLM; build/conformance is the report
 	$(BIN)/tflm-wasm conformance --count 200000 --jobs $(WORKERS) --report build/conformance \
 		--summary build/conformance.json
+
+bench: $(STAMP) $(ENGINE) qemu ## speed of MODELS beside the other engines; build/bench has results and pages
+	@mkdir -p $(BENCH)
+	for config in host cold board; do $(BIN)/tflm-wasm bench run $(MODELS) --config $$config \
+		--output $(BENCH)/$$config.jsonl --html $(BENCH)/$$config.html; done
+
+plots: $(STAMP) ## draw the charts of docs/benchmarks.md from what `make bench` wrote
+	for chart in $(BENCH_CHARTS); do $(BIN)/tflm-wasm bench report $(BENCH)/$${chart%%-*}.jsonl \
+		--svg docs/images --chart bench-$$chart; done
 
 fuzz: $(STAMP) $(ENGINE) compiler qemu ## the long suites: 100,000 mutated models; 10,000 bad lines; resets
 	TFLM_WASM_FUZZ=100000 $(BIN)/pytest -n $(WORKERS) tests/test_fuzz.py

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tflm_wasm import bench
@@ -23,6 +25,11 @@ def test_a_configuration_of_the_package_can_be_read(name):
 def test_together_they_run_every_benchmark():
     configs = [read_config(name) for name in bench.config_names()]
     assert {plan.kind.name for one in configs for plan in one.plans} == set(BENCHMARKS)
+
+
+def test_programs_that_configurations_name_come_with_the_package():
+    commands = [one.command for one in read_config("browser").engines if one.command]
+    assert [Path(command[-1]).is_file() for command in commands] == [True]
 
 
 def test_the_million_invokes_are_in_a_configuration_of_their_own():
@@ -52,7 +59,7 @@ def test_a_file_says_what_is_measured(tmp_path):
             pin = false
 
             [engine.xnn]
-            command = ["node", "xnn.js"]
+            command = ["node", "./xnn.js"]
 
             [mean]
             some = ["a", "b"]
@@ -71,7 +78,7 @@ def test_a_file_says_what_is_measured(tmp_path):
     assert (config.title, config.baseline, config.seed, config.pin) == ("mine", "xnn", 3, False)
     assert config.models == (tmp_path / "a.tflite",)
     assert config.means == {"some": ("a", "b")}
-    assert config.engines[1].worker() == ["node", "xnn.js"]
+    assert config.engines[1].worker() == ["node", str(tmp_path / "xnn.js")]
     assert not config.engines[1].is_own
     invoke, threads = config.plans
     assert (invoke.turns, invoke.frames, invoke.options) == (7, 9, {})

@@ -173,7 +173,8 @@ def _config(path: Path, content: dict[str, Any]) -> Config:
     for key, value in content.items():
         if type(value) is not _KEYS[key] and not (key == "timeout_s" and type(value) is int):
             raise ValueError(f"{key} = {value!r} is not of type {_KEYS[key].__name__}")
-    others = {name: _command(name, table) for name, table in content.get("engine", {}).items()}
+    programs = content.get("engine", {})
+    others = {name: _command(name, table, path.parent) for name, table in programs.items()}
     defaults = {name: content[name] for name in _COUNTS if name in content}
     tables = content.get("benchmark", [])
     if not tables:
@@ -198,12 +199,13 @@ def _config(path: Path, content: dict[str, Any]) -> Config:
     )
 
 
-def _command(name: str, table: Any) -> list[str]:
-    """Return the command line of a program that is an engine."""
+def _command(name: str, table: Any, folder: Path) -> list[str]:
+    """Return the command line of a program that is an engine; "./x" is beside the configuration."""
     command = table.get("command") if isinstance(table, dict) else None
     if not isinstance(command, list) or not command:
         raise ValueError(f'engine {name!r} needs a command = ["program", "argument", ...]')
-    return [str(one) for one in command]
+    words = [str(one) for one in command]
+    return [str(folder / one) if one.startswith("./") else one for one in words]
 
 
 def _plan(table: Mapping[str, Any], defaults: Mapping[str, Any]) -> Plan:
