@@ -152,4 +152,7 @@ def test_engines_that_are_not_installed_are_left_out_but_the_baseline(monkeypatc
     from tflm_wasm import oracles
 
     monkeypatch.setattr(oracles, "installed", lambda _: False)
-    assert [one.name for one in read_config("host").installed().engines] == ["tflm-wasm"]
+    config = read_config("host")
+    there = config.installed()
+    assert [one.name for one in there.engines] == ["tflm-wasm"]
+    assert list(there.absent) == [one.name for one in config.engines[1:]]

@@ -28,6 +28,7 @@ from tflm_wasm.bench._table import caution, number, rows
 RUN: dict[str, Any] = {
     "config": "crafted",
     "title": "crafted",
+    "absent": ["fourth"],
     "started": "2026-01-01T00:00:00+00:00",
     "load_average": [0.1, 0.2],
     "models": {},
@@ -200,6 +201,20 @@ def test_a_machine_that_is_twice_as_slow_does_not_matter_relative_to_another_eng
     assert (change.verdict, change.old, change.new) == ("worse", 0.1, 0.15)
 
 
+def test_without_figures_of_the_other_engine_nothing_is_decided():
+    old, new = results(result(), theirs(1.0)), results(result(99.0), theirs(1.0, model="ic"))
+    found = compare(old, new, relative_to="other")
+    assert [one.verdict for one in found.changes] == ["unclear"]
+
+
+def test_values_that_may_be_0_have_a_change_that_is_none():
+    def growth(value):
+        return results(result(value, part="growth", unit="KiB", slack=256.0))
+
+    assert compare(growth(0.0), growth(200.0)).changes[0].verdict == "same"
+    assert compare(growth(0.0), growth(300.0)).changes[0].verdict == "worse"
+
+
 def test_other_engines_are_not_judged():
     found = compare(results(result(), theirs(1.0)), results(result(), theirs(9.0)))
     assert found.passed
@@ -246,6 +261,7 @@ def test_the_page_shows_figures_ratios_means_reasons_and_where_it_was():
         "17.32",
         "it broke",
         "a cpu, 2 of them",
+        "fourth",
         "tflite_micro 9",
         "MLPerf (2)",
     )

@@ -19,10 +19,17 @@ NS_IN_MS: Final = 1_000_000.0
 
 @dataclass(frozen=True)
 class Part:
-    """One of the figures that a benchmark gives: its unit, and which direction is better."""
+    """One of the figures that a benchmark gives.
+
+    Attributes:
+        unit: Its unit.
+        better: Which direction is better.
+        slack: A change that is none, in its unit, for values that may be 0.
+    """
 
     unit: str
     better: Better = "lower"
+    slack: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -113,7 +113,8 @@ def compare(
     for key, result in {**after, **{k: one for k, one in before.items() if k not in after}}.items():
         earlier = _values(old, before.get(key), relative_to)
         later = _values(new, after.get(key), relative_to)
-        verdict = _verdict(result, earlier, later, threshold, is_there=key in after)
+        slack = 0.0 if relative_to else result.slack
+        verdict = _verdict(result, earlier, later, (threshold, slack), is_there=key in after)
         changes.append(Change(result, _first(earlier), _first(later), verdict))
     return Comparison(tuple(changes), threshold, relative_to)
 
@@ -140,16 +141,20 @@ def _verdict(
     result: Result,
     old: list[float] | None,
     new: list[float] | None,
-    threshold: float,
+    allowed: tuple[float, float],
     *,
     is_there: bool,
 ) -> Verdict:
+    if not is_there:
+        return "gone"
     if new is None:
-        return "gone" if not is_there else "failed" if old is not None else "same"
+        # Without an error there is no figure of the other engine that it would be relative to.
+        return "same" if old is None else "failed" if result.error else "unclear"
     if old is None:
         return "new"
     before, after = old[0], new[0]
-    if abs(after - before) <= threshold * abs(before):
+    threshold, slack = allowed
+    if abs(after - before) <= max(threshold * abs(before), slack):
         return "same"
     if _overlap(old[1:], new[1:]):
         return "unclear"

@@ -63,6 +63,7 @@ class Config:
         plans: The benchmarks.
         models: Models that it brings; others are given to `run`.
         means: Names of models by the name of their group, for geometric means.
+        absent: Names of engines that were left out, as they are not installed.
         seed: Seed of the inputs.
         pin: Whether engines are pinned to processors.
         timeout_s: Longest time in seconds that one request to an engine may take.
@@ -75,6 +76,7 @@ class Config:
     plans: tuple[Plan, ...]
     models: tuple[Path, ...] = ()
     means: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    absent: tuple[str, ...] = ()
     seed: int = 0
     pin: bool = True
     timeout_s: float = 120.0
@@ -96,8 +98,9 @@ class Config:
 
     def installed(self) -> Config:
         """Return it without the engines that are not installed here, except the baseline."""
-        there = (one for one in self.engines if one.is_installed or one.name == self.baseline)
-        return replace(self, engines=tuple(there))
+        there = [one for one in self.engines if one.is_installed or one.name == self.baseline]
+        absent = [one.name for one in self.engines if one not in there]
+        return replace(self, engines=tuple(there), absent=(*self.absent, *absent))
 
     def only(self, names: Sequence[str]) -> Config:
         """Return it with only these of its benchmarks.

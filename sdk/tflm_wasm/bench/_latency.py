@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from tflm_wasm.bench._benchmark import Part, ProcessBenchmark, Turn
+from tflm_wasm.bench._benchmark import NS_IN_US, Part, ProcessBenchmark, Turn
 from tflm_wasm.bench._errors import NotOfferedError
 
 
@@ -17,13 +17,10 @@ class Invoke(ProcessBenchmark):
     parts: ClassVar = {"invoke": Part("µs"), "speed": Part("GMAC/s", "higher")}
 
     def run(self) -> Turn:
-        """Invoke each frame once."""
-        return {"invoke": self.in_us("invoke")}
-
-    def finish(self, samples: Turn) -> Turn:
-        """Return multiply-accumulates per ns of the median, where the model has any."""
-        median_ns = float(np.median(samples["invoke"])) * 1000
-        return {"speed": [self.model.macs / median_ns]} if self.model.macs else {}
+        """Invoke each frame once; the speed is that of the median, where the model has MACs."""
+        times = self.in_us("invoke")
+        macs, median_ns = self.model.macs, float(np.median(times)) * NS_IN_US
+        return {"invoke": times, **({"speed": [macs / median_ns]} if macs else {})}
 
     def metadata(self) -> dict[str, Any]:
         """Return, besides the rest, the model's multiply-accumulates."""

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,6 +32,7 @@ class Result:
         unit: Unit of all values.
         better: Whether "lower" or "higher" values are better.
         baseline: The engine whose figures are 1 in ratios.
+        slack: A change that is none, in `unit`.
         samples: How many samples there were.
         least, p50, p90, p99, p999, most: Their smallest, percentiles and largest.
         turns: The median of each turn, in order.
@@ -46,6 +48,7 @@ class Result:
     unit: str
     better: str
     baseline: str
+    slack: float = 0.0
     samples: int = 0
     least: float | None = None
     p50: float | None = None
@@ -118,7 +121,7 @@ class Results:
             return None
         return result.p50 / base.p50
 
-    @property
+    @cached_property
     def _by_key(self) -> dict[_Key, Result]:
         return {one.key: one for one in self.results}
 

@@ -79,6 +79,7 @@ def run(
     about = {
         "config": config.name,
         "title": config.title,
+        "absent": list(config.absent),
         "started": started.isoformat(timespec="seconds"),
         "load_average": [load_before, _load_average()],
         "models": {one.name: {"sha256": one.sha256, "macs": one.macs} for one in prepared.values()},

@@ -61,17 +61,16 @@ def facts(run: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return where and of what the figures are."""
     where = run["provenance"]
     oracles = (f"{name} {version}" for name, version in where["oracles"].items() if version)
-    return [
+    others = [f"wasmtime {where['wasmtime']}", f"numpy {where['numpy']}", *oracles]
+    lines = [
         ("when", str(run["started"])),
         ("processor", f"{where['cpu']}, {where['cpu_count']} of them"),
         ("platform", f"{where['platform']}, {where['python']}"),
         ("tflm-wasm", f"{where['tflm_wasm']}, git {where['git_revision'] or 'unknown'}"),
         ("engine", where["engine_sha256"]),
-        (
-            "others",
-            ", ".join([f"wasmtime {where['wasmtime']}", f"numpy {where['numpy']}", *oracles]),
-        ),
+        ("others", ", ".join(others)),
     ]
+    return [*lines, ("not installed", ", ".join(run["absent"]))] if run["absent"] else lines
 
 
 def caution(run: Mapping[str, Any]) -> str:
