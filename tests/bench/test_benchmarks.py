@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.bench.fakes import config
@@ -13,7 +15,7 @@ from tflm_wasm.bench import BENCHMARKS, Results, find_engine
 from tflm_wasm.bench._engines import NAMES
 
 SINE = ZOO / "sine_int8" / "sine_int8.tflite"
-OPTIONS = {"threads": {"invokes": 5}, "endurance": {"invokes": 40}}
+OPTIONS = {"stream": {"batch": 4}, "threads": {"invokes": 5}, "endurance": {"invokes": 40}}
 ON_HOST = [name for name in BENCHMARKS if name != "board"]
 TURNS, FRAMES = 2, 3
 SAMPLES = {  # of each part, in all turns together
@@ -60,6 +62,14 @@ def test_the_values_of_turns_are_kept_in_order(name: str):
     for one in measured(name).results:
         is_of_all_turns = one.part in {"drift", "growth"}
         assert len(one.turns) == (0 if is_of_all_turns else TURNS)
+
+
+def test_a_turn_can_be_measured_by_the_processor_s_clock():
+    own = [find_engine("tflm-wasm")]
+    told = replace(config(own, BENCHMARKS["invoke"], turns=1), clock="cpu")
+    (invoke, _) = bench.run(told, [SINE]).results
+    assert invoke.metadata["clock"] == "cpu"
+    assert invoke.least > 0
 
 
 def test_what_the_engine_says_of_its_memory_is_what_inspect_says():

@@ -29,6 +29,7 @@ RUN: dict[str, Any] = {
     "config": "crafted",
     "title": "crafted",
     "absent": ["fourth"],
+    "clock": "wall",
     "started": "2026-01-01T00:00:00+00:00",
     "load_average": [0.1, 0.2],
     "models": {},

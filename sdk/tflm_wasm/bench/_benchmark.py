@@ -40,6 +40,7 @@ class Setting:
         frames: Inputs in a turn.
         turns: Turns that count.
         pin: Whether processes are pinned to processors.
+        clock: "wall", or "cpu" for the time of the processor.
         timeout_s: Longest time in seconds that one request to an engine may take.
         options: The benchmark's own options.
     """
@@ -47,6 +48,7 @@ class Setting:
     frames: int
     turns: int
     pin: bool
+    clock: str
     timeout_s: float
     options: Mapping[str, Any]
 
@@ -101,7 +103,8 @@ class Benchmark(ABC):
 
     def metadata(self) -> dict[str, Any]:
         """Return what a figure depends on, JSON-ready."""
-        return {"version": self.engine.version, **self.setting.options}
+        setting = self.setting
+        return {"version": self.engine.version, "clock": setting.clock, **setting.options}
 
 
 class ProcessBenchmark(Benchmark):
@@ -139,5 +142,10 @@ class ProcessBenchmark(Benchmark):
             count: How often; None takes each frame once.
             more: What else the request says.
         """
-        times = self.process.times(command, self.setting.frames if count is None else count, **more)
+        times = self.process.times(
+            command,
+            self.setting.frames if count is None else count,
+            clock=self.setting.clock,
+            **more,
+        )
         return [one / NS_IN_US for one in times]

@@ -10,6 +10,7 @@ from typing import ClassVar, Final
 
 from tflm_wasm.bench._benchmark import (
     NS_IN_MS,
+    NS_IN_US,
     Benchmark,
     Part,
     ProcessBenchmark,
@@ -165,5 +166,4 @@ class Reopen(ProcessBenchmark):
 
     def run(self) -> Turn:
         """Open the file once for each frame."""
-        times = self.process.times("reopen", self.setting.frames)
-        return {"open": [one / NS_IN_MS for one in times]}
+        return {"open": [one * NS_IN_US / NS_IN_MS for one in self.in_us("reopen")]}

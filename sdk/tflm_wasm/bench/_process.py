@@ -84,7 +84,7 @@ class EngineProcess:
         return memory
 
     def times(self, command: str, count: int, **more: Any) -> list[float]:
-        """Return the times that a request took, in ns.
+        """Return the times that a request took, in ns; `clock` "cpu" is processor time.
 
         Raises:
             EngineError: It can't.

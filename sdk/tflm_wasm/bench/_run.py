@@ -80,6 +80,7 @@ def run(
         "config": config.name,
         "title": config.title,
         "absent": list(config.absent),
+        "clock": config.clock,
         "started": started.isoformat(timespec="seconds"),
         "load_average": [load_before, _load_average()],
         "models": {one.name: {"sha256": one.sha256, "macs": one.macs} for one in prepared.values()},
@@ -108,7 +109,9 @@ class _Ticker:
 
 def _measure(config: Config, plan: Plan, model: BenchModel, ticker: _Ticker) -> Iterator[Result]:
     """Run one benchmark on one model."""
-    setting = Setting(plan.frames, plan.turns, config.pin, config.timeout_s, plan.options)
+    setting = Setting(
+        plan.frames, plan.turns, config.pin, config.clock, config.timeout_s, plan.options
+    )
     engines = plan.kind.engines(config.engines, plan.options)
     entries = [_Entry(engine) for engine in engines]
     with ExitStack() as stack:

@@ -63,7 +63,7 @@ def facts(run: Mapping[str, Any]) -> list[tuple[str, str]]:
     oracles = (f"{name} {version}" for name, version in where["oracles"].items() if version)
     others = [f"wasmtime {where['wasmtime']}", f"numpy {where['numpy']}", *oracles]
     lines = [
-        ("when", str(run["started"])),
+        ("when", f"{run['started']}, by the {run['clock']} clock"),
         ("processor", f"{where['cpu']}, {where['cpu_count']} of them"),
         ("platform", f"{where['platform']}, {where['python']}"),
         ("tflm-wasm", f"{where['tflm_wasm']}, git {where['git_revision'] or 'unknown'}"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,6 +75,11 @@ def _outputs(function: click.decorators.FC) -> click.decorators.FC:
 )
 @click.option("--turns", type=click.IntRange(min=1), help="Turns that each engine has.")
 @click.option("--frames", type=click.IntRange(min=1), help="Inputs in each turn.")
+@click.option(
+    "--clock",
+    type=click.Choice(["wall", "cpu"]),
+    help="Which time counts: the wall's, or the processor's, which a busy machine disturbs less.",
+)
 @click.option("-o", "--output", type=_options.PATH, help="Write the results as JSON lines.")
 @_outputs
 @_options.as_json
@@ -85,6 +91,7 @@ def run_command(
     assignments: tuple[str, ...],
     turns: int | None,
     frames: int | None,
+    clock: str | None,
     output: Path | None,
     html: Path | None,
     svg: Path | None,
@@ -106,6 +113,7 @@ def run_command(
     for assignment in assignments:
         config = config.with_option(assignment)
     config = config.only(only) if only else config
+    config = replace(config, clock=clock) if clock else config
     config = config.with_engines(engines) if engines else config.installed()
     if not models and not config.models:
         raise click.UsageError("Name at least one MODEL: the configuration brings none.")

@@ -93,6 +93,7 @@ function answer(header, arrays) {
   try {
     const command = COMMANDS[header.command];
     if (!command) throw new NotOffered(`${header.command} is not offered`);
+    if (header.clock === "cpu") throw new NotOffered("processor time is not offered");
     return { ok: true, ...command(header, arrays) };
   } catch (error) {
     const offered = !(error instanceof NotOffered);
