@@ -19,9 +19,8 @@ WORKERS ?= 2
 # What `make bench` measures; the figures in docs/benchmarks.md are of the models that it names.
 MODELS ?= $(wildcard firmware_models/zoo/*/*.tflite)
 BENCH := build/bench
-BENCH_CHARTS := host-means-mlperf-tiny host-invoke host-set-invoke-get cold-process-total board-per-mac
 
-.PHONY: help run test lint format types unit hil hil-full conformance bench fuzz compiler qemu plots venv picture ci clean
+.PHONY: help run test lint format types unit hil hil-full conformance bench figures fuzz compiler qemu venv picture ci clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -55,12 +54,11 @@ conformance: $(STAMP) $(ENGINE) ## 200,000 models of single ops against TFLM; bu
 
 bench: $(STAMP) $(ENGINE) qemu ## speed of MODELS beside the other engines; build/bench has results and pages
 	@mkdir -p $(BENCH)
-	for config in host cold board; do $(BIN)/tflm-wasm bench run $(MODELS) --config $$config \
+	for config in host cold endurance board; do $(BIN)/tflm-wasm bench run $(MODELS) --config $$config \
 		--output $(BENCH)/$$config.jsonl --html $(BENCH)/$$config.html; done
 
-plots: $(STAMP) ## draw the charts of docs/benchmarks.md from what `make bench` wrote
-	for chart in $(BENCH_CHARTS); do $(BIN)/tflm-wasm bench report $(BENCH)/$${chart%%-*}.jsonl \
-		--svg docs/images --chart bench-$$chart; done
+figures: $(STAMP) ## write what `make bench` measured into docs/benchmarks.md, and draw its charts
+	$(BIN)/python docs/generate_benchmarks.py $(BENCH)
 
 fuzz: $(STAMP) $(ENGINE) compiler qemu ## the long suites: 100,000 mutated models; 10,000 bad lines; resets
 	TFLM_WASM_FUZZ=100000 $(BIN)/pytest -n $(WORKERS) tests/test_fuzz.py

@@ -30,6 +30,7 @@ from tflm_wasm.bench._errors import EngineRefusedError as EngineRefusedError
 from tflm_wasm.bench._errors import NotOfferedError as NotOfferedError
 from tflm_wasm.bench._errors import ResultsError as ResultsError
 from tflm_wasm.bench._markdown import markdown as markdown
+from tflm_wasm.bench._markdown import tables as tables
 from tflm_wasm.bench._page import render as render
 from tflm_wasm.bench._plots import charts as charts
 from tflm_wasm.bench._registry import BENCHMARKS as BENCHMARKS
@@ -66,4 +67,5 @@ __all__ = [
     "read_config",
     "render",
     "run",
+    "tables",
 ]

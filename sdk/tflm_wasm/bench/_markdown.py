@@ -11,9 +11,13 @@ from tflm_wasm.bench._table import caution, groups, number
 def markdown(results: Results) -> str:
     """Return a table for each figure: medians, with their ratios in brackets, and the means."""
     parts = [f"> {note}\n" for note in (caution(results.run),) if note]
-    for title, group in groups(results):
-        parts.append(f"**{title}**\n\n" + "\n".join(_table(group, results)) + "\n")
+    parts += [f"**{title}**\n\n{table}\n" for title, table in tables(results).items()]
     return "\n".join(parts)
+
+
+def tables(results: Results) -> dict[str, str]:
+    """Return those tables by the figures' titles and units, such as "invoke, µs"."""
+    return {title: "\n".join(_table(group, results)) for title, group in groups(results)}
 
 
 def _table(group: Sequence[Result], results: Results) -> Iterator[str]:
