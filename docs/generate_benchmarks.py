@@ -2,7 +2,7 @@
 
     python docs/generate_benchmarks.py build/bench
 
-A line `<!-- host: invoke, µs -->` in the page is followed by that figure of the folder's host.jsonl,
+A line `<!-- host: invoke, µs -->` in the page is followed by that figure of host.jsonl in the folder,
 up to the line `<!-- end -->`; `<!-- host: run -->` by where and when it was measured. What the
 folder has no results of stays as it is. Charts are the images that the page shows.
 """
@@ -52,10 +52,11 @@ def block(results: Results, title: str) -> str:
     counts = {(plan["turns"], plan["frames"]) for plan in run["plans"]}
     turns = ", ".join(f"{turns} turns of {frames} inputs" for turns, frames in sorted(counts))
     load = "unknown" if run["load_average"][0] is None else f"{run['load_average'][0]:.1f}"
+    machine = f"{where['cpu']} ({where['cpu_count']} processors, load {load} at the start)"
+    others = ", ".join([f"wasmtime {where['wasmtime']}", *oracles])
     return (
-        f"{run['started'][:10]}, {where['cpu']} ({where['cpu_count']} processors, load {load} at "
-        f"the start), {run['clock']} clock, {turns}; tflm-wasm {where['git_revision'][:12]}, wasmtime "
-        f"{where['wasmtime']}, {', '.join(oracles)}."
+        f"{run['started'][:10]}, {machine}, {run['clock']} clock, {turns}; "
+        f"tflm-wasm {where['git_revision'][:12]}, {others}."
     )
 
 
