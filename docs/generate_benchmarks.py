@@ -2,9 +2,9 @@
 
     python docs/generate_benchmarks.py build/bench
 
-A line `<!-- host: invoke, µs -->` in the page is followed by that figure of host.jsonl in the folder,
-up to the line `<!-- end -->`; `<!-- host: run -->` by where and when it was measured. What the
-folder has no results of stays as it is. Charts are the images that the page shows.
+A line `<!-- host: invoke, µs -->` in the page is followed by that figure of the folder's
+host.jsonl, up to the line `<!-- end -->`; `<!-- host: run -->` by where and when it was measured.
+What the folder has no results of stays as it is. Charts are the images that the page shows.
 """
 
 from __future__ import annotations
