@@ -20,6 +20,7 @@ ON_HOST = [name for name in BENCHMARKS if name != "board"]
 TURNS, FRAMES = 2, 3
 SAMPLES = {  # of each part, in all turns together
     "invoke": {"invoke": 6, "speed": 2},
+    "peak": {"peak": 2, "reached": 2},
     "set-invoke-get": {"set-invoke-get": 6},
     "stream": {"loop": 2, "many": 2, "gain": 2},
     "open": {"open": 6},
