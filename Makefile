@@ -17,8 +17,11 @@ ENGINE_SOURCES := $(shell find abi/tflm_wasm_abi.h firmware_models/engine -type 
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 WORKERS ?= 2
 RUNS ?= 1000000
+# What `make bench` measures; the figures in docs/benchmarks.md are of the models that it names.
+MODELS ?= $(wildcard firmware_models/zoo/*/*.tflite)
+BENCH := build/bench
 
-.PHONY: help run test lint format types unit hil hil-full conformance fuzz fuzz-engine compiler clang qemu venv picture ci clean
+.PHONY: help run test lint format types unit hil hil-full conformance bench figures fuzz fuzz-engine compiler clang qemu venv picture ci clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -49,6 +52,14 @@ hil-full: $(STAMP) $(ENGINE) qemu ## every model on each of them, 50 inputs a mo
 conformance: $(STAMP) $(ENGINE) ## 200,000 models of single ops against TFLM; build/conformance is the report
 	$(BIN)/tflm-wasm conformance --count 200000 --jobs $(WORKERS) --report build/conformance \
 		--summary build/conformance.json
+
+bench: $(STAMP) $(ENGINE) qemu ## speed of MODELS beside the other engines; build/bench has results and pages
+	@mkdir -p $(BENCH)
+	for config in host cold endurance board; do $(BIN)/tflm-wasm bench run $(MODELS) --config $$config \
+		--output $(BENCH)/$$config.jsonl --html $(BENCH)/$$config.html; done
+
+figures: $(STAMP) ## write what `make bench` measured into docs/benchmarks.md, and draw its charts
+	$(BIN)/python docs/generate_benchmarks.py $(BENCH)
 
 fuzz: $(STAMP) $(ENGINE) compiler qemu ## the long suites: 100,000 mutated models; 10,000 bad lines; resets
 	TFLM_WASM_FUZZ=100000 $(BIN)/pytest -n $(WORKERS) tests/test_fuzz.py

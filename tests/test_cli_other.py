@@ -1,15 +1,14 @@
-"""`tflm-wasm check`, `bench` and `doctor`."""
+"""`tflm-wasm check` and `doctor`."""
 
 from __future__ import annotations
 
 import importlib.util
-import json
 import shutil
 
 import pytest
 
 from tests.support.cli import answer, reshape, saved, tflm_wasm
-from tflm_wasm import OracleMissing, oracles
+from tflm_wasm import oracles
 from tflm_wasm._abi import RULES
 from tflm_wasm._errors import EngineMissingError
 
@@ -45,48 +44,6 @@ def test_check_holds_a_module_against_the_profile(model, tmp_path):
     tflm_wasm("build", model, "--profile", "extended", "-o", path)
     tflm_wasm("check", path, "--profile", "extended")
     assert answer("check", path, code=1)["profile"] == "strict"
-
-
-def test_bench_has_a_line_of_json_for_each_model(model, monkeypatch):
-    monkeypatch.setattr(oracles, "installed", lambda _: False)
-    result = tflm_wasm("bench", model, model, "--rounds", 2, "--frames", 3, "--json")
-    lines = [json.loads(line) for line in result.stdout.splitlines()]
-    assert [line["model"] for line in lines] == [str(model)] * 2
-    for line in lines:
-        timings = {one["what"]: one for one in line["timings"]}
-        assert set(timings) == {"invoke", "set-invoke-get"}
-        for one in timings.values():
-            assert one["samples"] == 6
-            assert 0 < one["median_us"] <= one["p90_us"] <= one["p99_us"]
-            assert one["ratio"] == 1.0
-        assert {"cpu", "python", "wasmtime", "engine_sha256", "oracles"} <= set(line["provenance"])
-
-
-@pytest.mark.skipif(
-    not oracles.installed("tflite_micro"),
-    reason="tflite_micro is not installed: pip install 'tflm-wasm[oracles]' (Linux x86-64)",
-)
-@pytest.mark.oracle
-def test_bench_times_an_oracle_beside_the_module(model):
-    arguments = ("bench", model, "--rounds", 2, "--frames", 4, "--oracle", "tflite_micro")
-    timings = json.loads(tflm_wasm(*arguments, "--json").stdout)["timings"]
-    theirs = next(one for one in timings if one["runtime"] == "tflite_micro")
-    ours = next(one for one in timings if one["what"] == theirs["what"])
-    assert theirs["samples"] == 8
-    assert theirs["ratio"] == pytest.approx(theirs["median_us"] / ours["median_us"])
-
-
-def test_bench_says_why_an_oracle_has_no_times(model, monkeypatch):
-    def missing(name):
-        raise OracleMissing(f"{name} is not installed for this Python", oracle=name)
-
-    monkeypatch.setattr(oracles, "Oracle", missing)
-    arguments = ("bench", model, "--rounds", 1, "--frames", 1, "--oracle", "ai_edge_litert")
-    assert "ai_edge_litert is not installed" in tflm_wasm(*arguments).stdout
-
-
-def test_bench_without_rounds_is_wrong_usage(model):
-    assert "--rounds" in tflm_wasm("bench", model, "--rounds", 0, code=2).stderr
 
 
 def test_doctor_finds_what_is_needed():

@@ -23,7 +23,7 @@ BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 SETS_UP = ("git clone", "cd tflm-wasm", "pip install", "source .venv", "sudo ", "apt-get ")
 NEEDS_ORACLE = "tflite_micro"
-NEEDS_QEMU = "selftest/measure.py"
+NEEDS_QEMU = "--config board"
 
 
 def blocks(page: Path) -> list[tuple[str, str]]:

@@ -68,6 +68,12 @@ def test_wheels_from_the_source_archive_are_equal_and_leave_no_junk(sources: Pat
             *("memory", "tflm_wasm_init", "wasm_invoke", "tflm_wasm_invoke_many"),
             *("tflm_wasm_reset", "_start"),
         }
-        assert "tflm_wasm/py.typed" in wheel.namelist()
+        for name in (
+            "py.typed",
+            "bench/configs/quick.toml",
+            "bench/configs/tfjs_tflite.js",
+            "bench/peak.wat",
+        ):
+            assert f"tflm_wasm/{name}" in wheel.namelist()
         for source in ("boards/mps2-an386/board.toml", "device/tw_agent.c", "engine/tw_affine.c"):
             assert f"tflm_wasm/_sources/firmware_models/{source}" in wheel.namelist()

@@ -26,19 +26,24 @@ def page(text: str) -> str:
 
 
 def sections() -> str:
-    """Return a section for `tflm-wasm` and each of its commands."""
-    settings = {"terminal_width": WIDTH, **main.context_settings}
-    with click.Context(main, info_name="tflm-wasm", **settings) as root:
-        parts = [_section("tflm-wasm", root.get_help())]
-        for name in main.list_commands(root):
-            command = main.get_command(root, name)
-            if command is None:
-                raise KeyError(name)
-            with click.Context(
-                command, info_name=name, parent=root, terminal_width=WIDTH
-            ) as context:
-                parts.append(_section(f"tflm-wasm {name}", context.get_help()))
-    return "\n".join(parts)
+    """Return a section for `tflm-wasm`, each of its commands, and each of their verbs."""
+    return "\n".join(_sections(main, "tflm-wasm", None))
+
+
+def _sections(command: click.Command, name: str, parent: click.Context | None) -> list[str]:
+    # Only the outermost context has settings, as when the command runs.
+    settings = main.context_settings if parent is None else {}
+    with click.Context(
+        command, info_name=name, parent=parent, terminal_width=WIDTH, **settings
+    ) as context:
+        parts = [_section(context.command_path, context.get_help())]
+        if isinstance(command, click.Group):
+            for verb in command.list_commands(context):
+                found = command.get_command(context, verb)
+                if found is None:
+                    raise KeyError(verb)
+                parts += _sections(found, verb, context)
+    return parts
 
 
 def _section(title: str, text: str) -> str:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-
 import pytest
 
-from tests.support.files import ROOT, shared_model
+from tests.support.files import shared_model
 from tests.support.firmware import CACHE, firmware, needs_qemu, needs_tools
-from tflm_wasm import Module, aot, build
+from tflm_wasm import Module, build
+from tflm_wasm.bench import NATIVE, instructions
 
 pytestmark = needs_tools
 pytest.importorskip(
@@ -54,23 +52,13 @@ def test_the_firmware_with_the_ops_of_okay_nabu_is_small(okay_nabu: Module):
     assert sum(flash.values()) - flash["model"] <= MOST_FLASH_BYTES
 
 
-def instructions(module: Module, **options: object) -> int:
-    """Return what one run takes; the emulator counts, so that it is the same in every run."""
-    path = ROOT / "firmware_models" / "device" / "selftest" / "measure.py"
-    spec = importlib.util.spec_from_file_location("measure_the_sandbox", path)
-    measure = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = measure
-    spec.loader.exec_module(measure)
-    shared = {"app": "selftest", "defines": ("-DTW_SELFTEST_RUNS=1",), "call_seconds": 300}
-    return measure.instructions(module, BOARD, aot.Options(**shared, **options), CACHE)[0]
-
-
 @needs_qemu
 @pytest.mark.slow
 def test_the_sandbox_costs_few_instructions(okay_nabu: Module):
-    native = instructions(okay_nabu, native=True)
+    """The emulator counts them, so that they are the same in every run."""
+    native = instructions(okay_nabu, BOARD, NATIVE, cache=CACHE)[0]
     for sandbox, most in MOST_TIMES.items():
-        found = instructions(okay_nabu, sandbox=sandbox)
+        found = instructions(okay_nabu, BOARD, sandbox, cache=CACHE)[0]
         assert native < found <= most * native, sandbox
         assert sandbox != "mpu" or found <= MOST_FRAME_INSTRUCTIONS
 
@@ -81,5 +69,5 @@ def test_the_sandbox_costs_few_instructions(okay_nabu: Module):
 def test_a_sandboxed_model_takes_no_more_than_tflm_and_cmsis_nn_without(name: str):
     most, arena_bytes = TFLM[name]
     module = build(shared_model(name), profile="extended")
-    assert instructions(module, sandbox="mpu") <= most
+    assert instructions(module, BOARD, "mpu", cache=CACHE)[0] <= most
     assert firmware(module, BOARD).report.ram["arena"] <= arena_bytes

@@ -135,13 +135,13 @@ def test_it_ends_with_its_owner() -> None:
     relu(tflm)
     tflm.close()
     tflm.close()
-    assert tflm._process.poll() is not None
+    assert tflm._worker.process.poll() is not None
 
 
 def test_the_process_that_forks_may_die_too(tflm: CaseOracle) -> None:
     before = relu(tflm)
     for _ in range(2):
-        tflm._process.kill()
-        tflm._process.wait()
+        tflm._worker.process.kill()
+        tflm._worker.process.wait()
         assert relu(tflm) == before
         tflm.renew()

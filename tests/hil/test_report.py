@@ -3,40 +3,15 @@
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.html import assert_stands_alone
 from tflm_wasm.hil._errors import ResultsError
 from tflm_wasm.hil._report import render
 from tflm_wasm.hil._results import FORMAT, read_results
-
-VOID = {"meta", "br"}
-
-
-class Balanced(HTMLParser):
-    """Sees that every tag is closed, and notes attributes."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.attributes: set[str] = set()
-        self.seen: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.attributes |= {name for name, _ in attrs}
-        self.seen.append(tag)
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.attributes |= {name for name, _ in attrs}
-        self.seen.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
 
 
 def figure(**changed: Any) -> dict[str, Any]:
@@ -59,13 +34,7 @@ FULL = results(
 
 
 def test_the_page_is_whole_and_loads_nothing() -> None:
-    page = render(FULL)
-    parser = Balanced()
-    parser.feed(page.replace("<!doctype html>\n", ""))
-    assert parser.open == []
-    assert not {"src", "href", "srcset", "onload", "onclick"} & parser.attributes
-    assert not {"script", "link", "img", "iframe"} & set(parser.seen)
-    assert not re.search(r"https?:|url\(|@import", page)
+    assert_stands_alone(render(FULL))
 
 
 def test_the_page_shows_latency_memory_and_profile_with_their_units() -> None:

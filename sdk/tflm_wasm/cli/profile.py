@@ -52,8 +52,8 @@ def command(
     """
     import json
 
-    from tflm_wasm._bench import profile_runs
     from tflm_wasm._files import write_file
+    from tflm_wasm._profile_runs import profile_runs
     from tflm_wasm.cli._terminal import progress, write_json
 
     if (model is None) == (port is None and board is None):

@@ -9,7 +9,7 @@ from statistics import median
 from typing import Any, Final
 
 from tflm_wasm._html import page
-from tflm_wasm.hil._svg import Bar, chart
+from tflm_wasm._svg import Bar, chart
 
 _OUTCOMES: Final = ("failed", "skipped", "passed")
 _OPS_SHOWN: Final = 12  # of a model

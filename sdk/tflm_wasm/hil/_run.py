@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from pathlib import Path
 from typing import Final, NamedTuple, NoReturn
 
 import pytest
 
 from tflm_wasm._errors import EmulatorMissing, SerialMissing, TflmWasmError
+from tflm_wasm._revision import revision
 from tflm_wasm.aot import DoesNotFitError, ToolMissingError
 from tflm_wasm.hil._bench import choose
 from tflm_wasm.hil._board import Board
 from tflm_wasm.hil._spec import BoardSpec
 
 SEE_ABOVE: Final = "it is out of order since an earlier test, which says why"
-_GIT_S: Final = 10.0
 _MISSING: Final = (EmulatorMissing, ToolMissingError, SerialMissing)
 _NONE: Final = BoardSpec(
     name="none", asked_for=False, absent="no board is known: this package holds no board files"
@@ -44,7 +42,7 @@ class Run:
         self.taken: dict[str, Board] = {}
         self.out_of_order: dict[str, str] = {}
         self._folder = config.rootpath
-        self.revision = _revision(self._folder)
+        self.revision = revision(self._folder)
 
     @contextmanager
     def opened(self, spec: BoardSpec) -> Iterator[Board]:
@@ -84,19 +82,3 @@ class Run:
             return None
         self.out_of_order[board.name] = SEE_ABOVE
         return f"Board '{board.name}' is out of order, its other tests are skipped: {reason}"
-
-
-def _revision(folder: Path) -> str:
-    """Return the git commit of a folder, marked when there are changes; empty without git."""
-    try:
-        result = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],  # noqa: S607
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=_GIT_S,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return result.stdout.strip() if result.returncode == 0 else ""

@@ -10,26 +10,20 @@ are what people run today. Install them with ``pip install 'tflm-wasm[oracles]'`
 
 from __future__ import annotations
 
-import contextlib
 import importlib.metadata
 import importlib.util
-import json
 import os
 import re
-import selectors
-import struct
-import subprocess
 import sys
-import tempfile
-import time
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
 
 import numpy as np
 
-from tflm_wasm._errors import OracleCrashed, OracleError, OracleMissing, OracleRefused
-from tflm_wasm.oracles._frames import Array, array_bytes, decode_arrays, encode
+from tflm_wasm._errors import OracleCrashed, OracleMissing, OracleRefused
+from tflm_wasm.oracles._frames import Array
+from tflm_wasm.oracles._process import WorkerDied, WorkerProcess, ending
 
 __all__ = ["NAMES", "Oracle", "installed", "version"]
 
@@ -72,20 +66,12 @@ class Oracle:
             raise OracleMissing(f"{name} is not installed for this Python", oracle=name)
         self.name = name
         self._kernels = kernels
-        self._timeout_s = timeout_s
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 (close() closes it)
-        self._log_start = 0
         self._model: bytes | None = None
         self.nanoseconds: list[int] = []
-        self._process = self._start()
-
-    def _start(self) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(  # noqa: S603
+        self._worker = WorkerProcess(
             [sys.executable, "-m", "tflm_wasm.oracles._worker", *self._arguments()],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            env={**self._environment(), "TF_CPP_MIN_LOG_LEVEL": "2"},
+            {**self._environment(), "TF_CPP_MIN_LOG_LEVEL": "2"},
+            timeout_s,
         )
 
     def _arguments(self) -> list[str]:
@@ -107,23 +93,7 @@ class Oracle:
 
     def close(self) -> None:
         """End the worker process; may be called twice."""
-        self._stop()
-        self._log.close()
-
-    def _stop(self) -> None:
-        process = self._process
-        if process.stdin is not None and process.stdout is not None:
-            process.kill()
-            process.wait()
-            with contextlib.suppress(BrokenPipeError):
-                process.stdin.close()
-            process.stdout.close()
-
-    def _revive(self) -> None:
-        """Start a process in place of one that died."""
-        if self._process.poll() is not None:
-            self._stop()
-            self._process = self._start()
+        self._worker.close()
 
     def open(self, model: bytes, *, arena_bytes: int = 16 << 20) -> None:
         """Load a model; a model that was open is dropped, and a crashed worker started again.
@@ -132,7 +102,7 @@ class Oracle:
             OracleRefused: The runtime does not accept the model.
             OracleCrashed: The runtime died of it.
         """
-        self._revive()
+        self._worker.revive()
         options = {
             "arena_bytes": arena_bytes,
             "kernels": self._kernels,
@@ -172,63 +142,28 @@ class Oracle:
         if self.name != "tflite_micro":
             return None
         self._ask({"command": "print_allocations"}, [])
-        match = re.search(r"Arena allocation total (\d+) bytes", self._printed())
+        match = re.search(r"Arena allocation total (\d+) bytes", self._worker.printed())
         return int(match.group(1)) if match else None
-
-    def _printed(self) -> str:
-        self._log.seek(self._log_start)
-        return self._log.read().decode(errors="replace")
 
     def _ask(
         self, header: dict[str, Any], arrays: list[Array]
     ) -> tuple[dict[str, Any], list[Array]]:
-        self._log_start = self._log.seek(0, os.SEEK_END)
-        deadline = time.monotonic() + self._timeout_s
         try:
-            if self._process.stdin is None:
-                raise OracleError(f"{self.name} is closed", oracle=self.name)
-            self._process.stdin.write(encode(header, arrays))
-            self._process.stdin.flush()
-            (header_bytes,) = struct.unpack("<I", self._read(4, deadline))
-            reply = json.loads(self._read(header_bytes, deadline))
-            results = decode_arrays(reply, self._read(array_bytes(reply), deadline))
-        except (BrokenPipeError, EOFError, TimeoutError) as error:
-            self._process.kill()
-            code = self._process.wait()
-            why = "timed out" if isinstance(error, TimeoutError) else f"died with {_signal(code)}"
-            raise OracleCrashed(self._epitaph(why), oracle=self.name) from None
+            reply, results = self._worker.ask(header, arrays)
+        except WorkerDied as error:
+            raise OracleCrashed(self._epitaph(str(error)), oracle=self.name) from None
         if "died" in reply:
             raise OracleCrashed(
-                self._epitaph(f"died with {_signal(reply['died'])}"), oracle=self.name
+                self._epitaph(f"died with {ending(reply['died'])}"), oracle=self.name
             )
         if not reply["ok"]:
-            printed = self._printed().strip()
+            printed = self._worker.printed().strip()
             reason = f"{reply['error']}; {printed}" if printed else reply["error"]
             raise OracleRefused(f"{self.name}: {reason[:600]}", oracle=self.name)
         return reply, results
 
     def _epitaph(self, why: str) -> str:
-        return f"{self.name} {why}: {self._printed().strip()[-300:]}"
-
-    def _read(self, count: int, deadline: float) -> bytes:
-        data = bytearray()
-        pipe = self._process.stdout
-        if pipe is None:
-            raise EOFError
-        with selectors.DefaultSelector() as selector:
-            selector.register(pipe, selectors.EVENT_READ)
-            while len(data) < count:
-                if not selector.select(max(0.0, deadline - time.monotonic())):
-                    raise TimeoutError
-                chunk = os.read(pipe.fileno(), count - len(data))
-                if not chunk:
-                    raise EOFError
-                data += chunk
-        return bytes(data)
-
-
-def _signal(code: int) -> str:
-    return f"signal {-code}" if code < 0 else f"exit code {code}"
+        return f"{self.name} {why}: {self._worker.printed().strip()[-300:]}"
 
 
 def current_outputs(model: bytes) -> list[bool]:

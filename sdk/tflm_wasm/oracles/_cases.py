@@ -60,7 +60,7 @@ class CaseOracle(Oracle):
 
     def renew(self) -> None:
         """Go on in a fresh child, in whose memory no other model has left anything."""
-        self._revive()
+        self._worker.revive()
         self._ask({"command": "renew"}, [])
 
     def answer(
@@ -96,12 +96,13 @@ class CaseOracle(Oracle):
             "resets": list(resets),
             "timeout_s": self._case_timeout_s,
         }
-        self._revive()
+        self._worker.revive()
         arrays = [np.frombuffer(model, np.uint8), *(one for frame in frames for one in frame)]
         try:
             reply, results = self._ask(header, arrays)
         except OracleCrashed as error:
             return Answer((), "died", str(error))
-        reason = f"{reply['error']}; {self._printed().strip()[:600]}" if reply["error"] else ""
+        printed = self._worker.printed().strip()
+        reason = f"{reply['error']}; {printed[:600]}" if reply["error"] else ""
         answers = [tuple(results[i * outputs : (i + 1) * outputs]) for i in range(reply["frames"])]
         return Answer(tuple(answers), reply["step"], reason)

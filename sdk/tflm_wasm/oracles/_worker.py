@@ -116,7 +116,8 @@ class TfliteInterpreter:
         self._interpreter.reset_all_variables()
 
 
-def _open(name: str, model: bytes, options: dict[str, Any]) -> Runtime:
+def open_runtime(name: str, model: bytes, options: dict[str, Any]) -> Runtime:
+    """Return a runtime with a model loaded; it raises whatever the runtime raises."""
     if name == "tflite_micro":
         return TfliteMicro(model, options)
     return TfliteInterpreter(name, model, options)
@@ -170,7 +171,7 @@ class Server:
         self, header: dict[str, Any], arrays: list[Array]
     ) -> tuple[dict[str, Any], list[Array]]:
         self._model = None
-        self._model = _open(self._name, arrays[0].tobytes(), header["options"])
+        self._model = open_runtime(self._name, arrays[0].tobytes(), header["options"])
         return {"ok": True}, []
 
     def _run(
@@ -198,7 +199,7 @@ class Server:
         reply: dict[str, Any] = {"ok": True, "step": "open", "frames": 0, "error": ""}
         signal.alarm(header["timeout_s"])
         try:
-            runtime = _open(self._name, arrays[0].tobytes(), header["options"])
+            runtime = open_runtime(self._name, arrays[0].tobytes(), header["options"])
             for number, frame in enumerate(_frames(header, arrays[1:])):
                 reply["step"] = "invoke"
                 if number in header["resets"]:
@@ -245,7 +246,7 @@ def _reply(replies: BinaryIO, header: dict[str, Any], results: list[Array]) -> N
 
 def _serve_in_children(name: str, requests: BinaryIO, replies: BinaryIO) -> None:
     """Serve in one child after another; report a child that died, and how."""
-    _load(name)
+    load_runtime(name)
     while True:
         child = os.fork()
         if child == 0:
@@ -258,7 +259,8 @@ def _serve_in_children(name: str, requests: BinaryIO, replies: BinaryIO) -> None
             _reply(replies, {"ok": False, "died": code}, [])
 
 
-def _load(name: str) -> None:
+def load_runtime(name: str) -> None:
+    """Import a runtime."""
     module = "tflite_micro.python.tflite_micro.runtime" if name == "tflite_micro" else name
     importlib.import_module(module)
 

@@ -1,4 +1,7 @@
-"""Bar charts as SVG, to stand inside an HTML page: no script, no font, no network."""
+"""Bar charts as SVG, to stand inside an HTML page: no script, no font, no network.
+
+`figure` and `standalone` are for charts of every kind.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,12 @@ _ROW, _BAR, _LABEL, _PLOT, _VALUE = 22, 14, 210, 460, 150
 COLOURS: Final = (
     *("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#999999"),
 )
+
+CSS: Final = """
+svg text { font: 11px system-ui, sans-serif; fill: currentColor; dominant-baseline: middle }
+svg .label { text-anchor: end } svg .tick { text-anchor: middle } svg .heading { font-weight: 600 }
+svg .grid { stroke: #8884 }
+"""
 
 
 @dataclass(frozen=True)
@@ -36,12 +45,31 @@ def chart(title: str, bars: Sequence[Bar]) -> str:
     top = _ROW if len(names) > 1 else 0
     width, height = _LABEL + _PLOT + _VALUE, top + _ROW * len(bars) + 4
     rows = [_row(bar, top + _ROW * i, longest, colours) for i, bar in enumerate(bars)]
+    return figure(title, width, height, (legend(colours) if top else "") + "".join(rows))
+
+
+def figure(title: str, width: int, height: int, drawn: str) -> str:
+    """Return a chart with its title, for a page of `_html`.
+
+    Args:
+        title: What it shows.
+        width: Of the drawing.
+        height: Of the drawing.
+        drawn: The drawing, as elements of SVG.
+    """
     return (
         f'<figure><figcaption>{escape(title)}</figcaption><svg role="img" '
         f'viewBox="0 0 {width} {height}" width="{width}" height="{height}">'
-        f"<title>{escape(title)}</title>{_legend(colours) if top else ''}{''.join(rows)}"
-        "</svg></figure>"
+        f"<title>{escape(title)}</title>{drawn}</svg></figure>"
     )
+
+
+def standalone(chart: str) -> str:
+    """Return a chart of `figure` as a file of its own, legible on light and dark pages."""
+    opening, closing = chart.index("<svg"), chart.index("</figure>")
+    head, rest = chart[opening:closing].split(">", 1)
+    style = f"<style>svg {{ color: #777 }} {CSS}</style>"
+    return f'{head} xmlns="http://www.w3.org/2000/svg">{style}{rest}\n'
 
 
 def _row(bar: Bar, y: float, longest: float, colours: Mapping[str, str]) -> str:
@@ -59,7 +87,8 @@ def _row(bar: Bar, y: float, longest: float, colours: Mapping[str, str]) -> str:
     return "".join(drawn)
 
 
-def _legend(colours: Mapping[str, str]) -> str:
+def legend(colours: Mapping[str, str]) -> str:
+    """Return names beside their colours, in a row at the top."""
     drawn, x = [], 4.0
     for name, colour in colours.items():
         drawn.append(

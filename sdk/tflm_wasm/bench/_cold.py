@@ -1,0 +1,169 @@
+"""From a file to the first output: in a process that is warm, and in one that starts for it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from typing import ClassVar, Final
+
+from tflm_wasm.bench._benchmark import (
+    NS_IN_MS,
+    NS_IN_US,
+    Benchmark,
+    Part,
+    ProcessBenchmark,
+    Setting,
+    Turn,
+)
+from tflm_wasm.bench._engines import OWN, Engine
+from tflm_wasm.bench._errors import (
+    EngineAbsentError,
+    EngineDiedError,
+    EngineRefusedError,
+    NotOfferedError,
+)
+from tflm_wasm.bench._model import BenchModel
+from tflm_wasm.bench._process import pinned
+
+# What a user's shortest program does: import, open, run. {path} is the file, {frame} the inputs.
+_LITERT: Final = (
+    "from {module}.interpreter import Interpreter{more}",
+    "interpreter = Interpreter(model_path=path, num_threads=1{option})\n"
+    "interpreter.allocate_tensors()",
+    "for detail, array in zip(interpreter.get_input_details(), frame):\n"
+    "    interpreter.set_tensor(detail['index'], array)\n"
+    "interpreter.invoke()\n"
+    "[interpreter.get_tensor(one['index']) for one in interpreter.get_output_details()]",
+)
+_STEPS: Final = {
+    OWN: (
+        "import tflm_wasm",
+        "session = tflm_wasm.load(path, profile='extended'{option})",
+        "session.run(*frame)",
+    ),
+    "tflite_micro": (
+        "from tflite_micro.python.tflite_micro import runtime",
+        "interpreter = runtime.Interpreter.from_file(path, arena_size=16 << 20)",
+        "for index, array in enumerate(frame):\n"
+        "    interpreter.set_input(array, index)\n"
+        "interpreter.invoke()\n"
+        "interpreter.get_output(0)",
+    ),
+    "tflite_runtime": _LITERT,
+    "ai_edge_litert": _LITERT,
+}
+_OPTIONS: Final = {
+    (OWN, "trusted"): ", limits=tflm_wasm.Limits(time_s=None)",
+    **{
+        (module, variant): f", experimental_op_resolver_type=OpResolverType.{resolver}"
+        for module in ("tflite_runtime", "ai_edge_litert")
+        for variant, resolver in (
+            ("no_delegate", "BUILTIN_WITHOUT_DEFAULT_DELEGATES"),
+            ("reference", "BUILTIN_REF"),
+        )
+    },
+}
+# The clock is the system's, so that a process can say how long ago it was started. The arrays are
+# made before anything is imported: NumPy is part of what an engine imports.
+_PROGRAM: Final = """\
+import sys, time
+clock = time.monotonic_ns
+marks = [clock()]
+path, shapes = sys.argv[1], {shapes}
+{load}
+import numpy
+marks.append(clock())
+frame = [numpy.zeros(shape, dtype) for shape, dtype in shapes]
+marks.append(clock())
+{open}
+marks.append(clock())
+{run}
+marks.append(clock())
+sys.stdout.write(repr(marks))
+"""
+
+
+def program(engine: Engine, model: BenchModel) -> str:
+    """Return a program for `python -c` that opens a model, runs it once, and writes its times.
+
+    Raises:
+        NotOfferedError: The engine is no Python package.
+    """
+    if engine.command:
+        reason = f"{engine.name} is no Python package, so there is no program to start"
+        raise NotOfferedError(reason, engine=engine.name)
+    load, opened, run = _STEPS[engine.runtime]
+    option = _OPTIONS.get((engine.runtime, engine.variant), "")
+    more = ", OpResolverType" if "OpResolverType" in option else ""
+    return _PROGRAM.format(
+        shapes=repr([(array.shape, array.dtype.str) for array in model.frames[0]]),
+        load=load.format(module=engine.runtime, more=more),
+        open=opened.format(option=option),
+        run=run,
+    )
+
+
+class Process(Benchmark):
+    """A fresh process, `python -c`: from its start to its first output, and to its end."""
+
+    name = "process"
+    parts: ClassVar = {
+        "total": Part("ms"),
+        "python": Part("ms"),
+        "import": Part("ms"),
+        "open": Part("ms"),
+        "first output": Part("ms"),
+    }
+
+    def __init__(self, engine: Engine, model: BenchModel, setting: Setting) -> None:
+        super().__init__(engine, model, setting)
+        if not engine.is_installed:
+            raise EngineAbsentError(f"{engine.name} is not installed here", engine=engine.name)
+        path = model.module if engine.is_own else model.tflite
+        self._command = [sys.executable, "-c", program(engine, model), str(path)]
+
+    def run(self) -> Turn:
+        """Start a process and wait for its end."""
+        name = self.engine.name
+        with pinned(self.setting.cpus()):
+            started = time.monotonic_ns()
+            try:
+                done = subprocess.run(  # noqa: S603
+                    self._command,
+                    capture_output=True,
+                    text=True,
+                    check=False,
+                    timeout=self.setting.timeout_s,
+                )
+            except subprocess.TimeoutExpired:
+                raise EngineDiedError(f"{name} timed out", engine=name) from None
+            ended = time.monotonic_ns()
+        if done.returncode != 0:
+            kind = EngineDiedError if done.returncode < 0 else EngineRefusedError
+            last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+            raise kind(f"{name}: {last}", engine=name)
+        first, loaded, ready, opened, output = json.loads(done.stdout.splitlines()[-1])
+        spans = {
+            "total": ended - started,
+            "python": first - started,
+            "import": loaded - first,
+            "open": opened - ready,
+            "first output": output - opened,
+        }
+        return {part: [ns / NS_IN_MS] for part, ns in spans.items()}
+
+    def teardown(self) -> None:
+        """Do nothing: each process has ended."""
+
+
+class Reopen(ProcessBenchmark):
+    """A file opened in a warm process, to its first output; the machine has seen it before."""
+
+    name = "open"
+    parts: ClassVar = {"open": Part("ms")}
+
+    def run(self) -> Turn:
+        """Open the file once for each frame."""
+        return {"open": [one * NS_IN_US / NS_IN_MS for one in self.in_us("reopen")]}
