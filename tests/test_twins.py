@@ -78,7 +78,7 @@ def test_scales_of_any_size_give_the_same_bytes(
     compare(layer.with_input(2, data=ends).to_bytes(), engines)
 
 
-# Of weights, a channel: powers of two tie often; a channel that learned nothing has almost no scale.
+# Of weights, a channel: powers of two tie often; one that learned nothing has almost no scale.
 SPREADS = {
     "powers of two": 2.0 ** -np.arange(3, 11),
     "three decades": np.geomspace(1e-4, 0.1, 8),
