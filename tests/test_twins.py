@@ -123,6 +123,20 @@ def test_a_dense_layer_gives_the_same_bytes(
     compare(Layer("FULLY_CONNECTED", inputs, out, "FullyConnectedOptions").to_bytes(), engines)
 
 
+@pytest.mark.parametrize("channels", [3, 8, 11, 16, 35])
+@pytest.mark.parametrize("window", [(1, 1), (2, 3), (7, 9)])
+@pytest.mark.parametrize("op", ["AVERAGE_POOL_2D", "MAX_POOL_2D"])
+def test_a_pool_gives_the_same_bytes(
+    op: str, window: tuple[int, int], channels: int, engines: dict[str, bytes]
+) -> None:
+    shape = (2, 7, 9, channels)
+    same = {"scale": 0.1, "zero_point": 4}
+    fields = {"filter_height": window[0], "filter_width": window[1], "stride_h": 1, "stride_w": 1}
+    options = ("Pool2DOptions", {**fields, "padding": 0, "fused_activation_function": 3})
+    ends = [Tensor(shape, "int8", **same), Tensor(shape, "int8", **same)]
+    compare(single_op(op, ends[:1], ends[1:], options), engines)
+
+
 @pytest.mark.parametrize("op", ["ADD", "SUB"])
 @pytest.mark.parametrize(
     "shapes", [((3, 37), (3, 37)), ((2, 5, 9), (9,)), ((1,), (4, 8)), ((7, 1), (7, 3))]

@@ -8,7 +8,7 @@
 #ifndef TW_FAST_H
 #define TW_FAST_H
 
-#include "tw_conv.h"
+#include "tw_pool.h"
 #include "tw_sum.h"
 
 #if defined(TW_WASM128) || defined(TW_MCU)
@@ -66,6 +66,14 @@ static inline void tw_fast_dense(const tw_engine *e, const tw_node *node, const 
   (void)e, (void)node, (void)q, (void)work;
 }
 
+#endif
+
+/* Pools, pixel by pixel; only WebAssembly SIMD has twins of them. */
+#ifdef TW_WASM128
+bool tw_fast_average_fits(const tw_tensor *output, const tw_window *w);
+void tw_fast_average_i8(const tw_pixel *p);
+bool tw_fast_max_fits(const tw_tensor *output);
+void tw_fast_max_i8(const tw_pixel *p);
 #endif
 
 #endif

@@ -1,4 +1,4 @@
-#include "tw_pool.h"
+#include "tw_fast.h"
 
 #include <float.h>
 
@@ -52,8 +52,12 @@ static void pixel_f32(const tw_pixel *p) {
 
 static int eval(tw_engine *e, tw_node *node) {
   const tw_window *window = &((const tw_pool *)node->data)->window;
+  void (*each_i8)(const tw_pixel *p) = pixel_i8;
+#ifdef TW_WASM128
+  if (tw_fast_max_fits(tw_output(e, node, 0))) each_i8 = tw_fast_max_i8;
+#endif
   switch (tw_input(e, node, 0)->type) {
-    case TW_INT8: tw_window_slide(e, node, window, pixel_i8); break;
+    case TW_INT8: tw_window_slide(e, node, window, each_i8); break;
     case TW_INT16: tw_window_slide(e, node, window, pixel_i16); break;
     case TW_FLOAT32: tw_window_slide(e, node, window, pixel_f32); break;
   }

@@ -97,7 +97,7 @@ TW_INLINE void outputs(const int16_t *const taps[], const plan *p, int32_t x, in
   const int16_t *w = p->weights;
   const tw_lane_scale *scale = p->scales;
   for (int32_t c = 0; c < p->depth; c += 8, w += 16 * pairs(p->taps), scale += 2) {
-    v128_t low[4], high[4];
+    v128_t low[6], high[6];
     sum_taps(taps, p, x * stride * p->depth + c, stride * p->depth, w, pixels, low, high);
     for (int32_t i = 0; i < pixels; i++) {
       const v128_t a = tw_rescale_lanes(low[i], scale, shift),
@@ -120,12 +120,14 @@ PIXELS(one, 1, p->shift)
 PIXELS(two, 2, p->shift)
 PIXELS(three, 3, p->shift)
 PIXELS(four, 4, p->shift)
+PIXELS(five, 5, p->shift)
+PIXELS(six, 6, p->shift)
 PIXELS(any, 1, 0)
 
 static void output_row(const int16_t *const taps[], const plan *p, int32_t width, int32_t stride,
                        const tw_requant *q, int8_t *out) {
-  static pixels_of *const of[] = {NULL, one, two, three, four};
-  const int32_t most = p->shift == 0 ? 1 : 4;
+  static pixels_of *const of[] = {NULL, one, two, three, four, five, six};
+  const int32_t most = p->shift == 0 ? 1 : 6;
   for (int32_t x = 0; x < width;) {
     const int32_t count = tw_min(width - x, most);
     (most == 1 ? any : of[count])(taps, p, x, stride, q, out + x * p->channels);

@@ -38,13 +38,18 @@ void tw_gemv_run(const tw_gemm *g) {
   const uint32_t shift = tw_lane_shift_of(g->q, g->bias, channels, (uint32_t)depth * 255 * 128);
   const int16_t *x = g->x;
   int8_t *out = g->out;
+  tw_lane_scale scale = tw_lane_scale_of(g->q, g->bias, channels, 0, shift);
   for (int32_t row = 0; row < g->rows; row++, x += g->depth) {
     for (int32_t c = 0; c < channels; c += 4) {
       const int8_t *w[4];
       for (int32_t i = 0; i < 4; i++) {
         w[i] = g->weights + (size_t)tw_min(c + i, channels - 1) * (size_t)depth;
       }
-      const tw_lane_scale scale = tw_lane_scale_of(g->q, g->bias, channels, c, shift);
+      if (g->q->per_channel) {
+        scale = tw_lane_scale_of(g->q, g->bias, channels, c, shift);
+      } else {
+        scale.bias = tw_lane_bias_of(g->bias, channels, c);
+      }
       const v128_t sums = tw_rescale_lanes(dot_four(x, w, depth), &scale, shift);
       v128_t bytes = tw_to_range(sums, sums, g->q);
       bytes = wasm_i8x16_narrow_i16x8(bytes, bytes);

@@ -52,6 +52,10 @@ uint32_t tw_lane_shift_of(const tw_requant *q, const tw_tensor *bias, int32_t ch
   return bound << tw_max(largest - least, 0) < (uint64_t)1 << 30 ? (uint32_t)largest : 0;
 }
 
+v128_t tw_lane_bias_of(const tw_tensor *bias, int32_t channels, int32_t first) {
+  return bias == NULL ? wasm_i32x4_splat(0) : four_of(bias->data, channels, first);
+}
+
 tw_lane_scale tw_lane_scale_of(const tw_requant *q, const tw_tensor *bias, int32_t channels,
                                int32_t first, uint32_t shift) {
   const int32_t count = q->per_channel ? channels : 1;
@@ -70,7 +74,7 @@ tw_lane_scale tw_lane_scale_of(const tw_requant *q, const tw_tensor *bias, int32
     high = wasm_i32x4_add(wasm_i32x4_splat((int32_t)1 << (shift - 1)), wasm_u32x4_shr(power, 2));
   }
   return (tw_lane_scale){
-      bias == NULL ? zero : four_of(bias->data, channels, first),
+      tw_lane_bias_of(bias, channels, first),
       multiplier,
       wasm_i32x4_shuffle(low, high, 0, 4, 1, 5),
       wasm_i32x4_shuffle(low, high, 2, 6, 3, 7),

@@ -109,6 +109,7 @@ uint32_t tw_lane_shift_of(const tw_requant *q, const tw_tensor *bias, int32_t ch
                           uint32_t most);
 
 /* Of channels [first, first + 4); the last channel stands for those past it. */
+v128_t tw_lane_bias_of(const tw_tensor *bias, int32_t channels, int32_t first);
 tw_lane_scale tw_lane_scale_of(const tw_requant *q, const tw_tensor *bias, int32_t channels,
                                int32_t first, uint32_t shift);
 
