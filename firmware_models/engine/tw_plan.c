@@ -213,20 +213,20 @@ static tw_status mark_lifetimes(tw_engine *e, plan *p) {
 
 /* ---- outputs over inputs ---- */
 
-/* Whether a record is alive at one step with another only, and its place is free. */
-static bool may_meet(const record *r, uint32_t step) {
-  return r != NULL && r->offset == ONLINE && step > 0 && step < TW_MAX_TIME;
+/* Whether a buffer is there, is none of the model's inputs, and its place is free. */
+static bool may_meet(const record *r) {
+  return r != NULL && r->offset == ONLINE && r->first > 0 && r->last < TW_MAX_TIME;
 }
 
-/* An input is named once, is none of the model's, and nothing reads it after the output was begun.
- * Then this node begins the output, as it is what runs in that step. */
+/* The input is named once, and nothing reads it after the output was begun: then this node begins
+ * the output, as it is what runs in that step. */
 static void mark_overwrite(plan *p, const tw_subgraph *g, const tw_node *node) {
   if ((node->overwrite & (TW_ALIGN - 1)) == 0) return;
   record *output = record_of(p, g, node->outputs[0]);
-  for (uint32_t i = 0; i < node->input_count && i < 2; i++) {
+  for (uint32_t i = 0; i < node->input_count && i < 2 && may_meet(output); i++) {
     const record *input = record_of(p, g, node->inputs[i]);
-    if (!(node->overwrite >> i & 1) || !may_meet(output, output->first)) continue;
-    if (!may_meet(input, input->first) || input->last != output->first || input == output) continue;
+    if (!(node->overwrite >> i & 1) || !may_meet(input)) continue;
+    if (input->last != output->first || input == output) continue;
     uint32_t uses = 0;
     for (uint32_t k = 0; k < node->input_count; k++) uses += node->inputs[k] == node->inputs[i];
     if (uses != 1) continue;

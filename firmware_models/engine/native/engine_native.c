@@ -6,11 +6,12 @@
  *
  * The model and the arena are allocations of their own, exactly as large as they claim to be, so
  * that AddressSanitizer sees any step outside. `mutate` and `truncate` print how often each status
- * came, and exit 0 whatever the statuses were. A mutation that runs longer than its alarm ends the
- * program, its number being the last thing printed. */
+ * came, and exit 0 whatever the statuses were. A case that takes too much of the processor's time
+ * ends the program, a mutation's number being the last thing printed. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "mutate.h"
@@ -80,11 +81,17 @@ static void print_counts(const uint32_t *counts) {
   }
 }
 
+/* SIGVTALRM ends the program. */
+static void watch(void) {
+  const struct itimerval limit = {.it_value = {.tv_sec = SECONDS_PER_CASE}};
+  if (setitimer(ITIMER_VIRTUAL, &limit, NULL) != 0) exit(2);
+}
+
 static void truncate_all(buffer model) {
   uint32_t counts[STATUS_COUNT] = {0};
   uint64_t state = 1;
   for (uint32_t bytes = 0; bytes <= model.bytes; bytes++) {
-    alarm(SECONDS_PER_CASE);
+    watch();
     counts[-try_model(model.data, bytes, &state)]++;
   }
   print_counts(counts);
@@ -95,7 +102,7 @@ static void mutate_many(buffer model, uint64_t first, uint64_t count) {
   uint8_t *mutant = malloc(model.bytes);
   if (mutant == NULL) exit(2);
   for (uint64_t number = first; number < first + count; number++) {
-    alarm(SECONDS_PER_CASE);
+    watch();
     /* Unbuffered, so that the log's end names the case after a crash. */
     if (dprintf(2, "%llu\r", (unsigned long long)number) < 0) exit(2);
     uint64_t state = number * 0xD1342543DE82EF95u;
