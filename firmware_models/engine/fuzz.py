@@ -63,7 +63,6 @@ def fuzz(folder: Path, runs: int, seed: int) -> int:
         "runs": runs,
         "seed": seed,
         "max_len": MOST_BYTES,
-        "len_control": 0,
         "timeout": SECONDS,
         "artifact_prefix": f"{findings}{os.sep}",
         "print_final_stats": 1,

@@ -6,6 +6,7 @@
  *
  * How long a model runs is for the engine's caller to bound (docs/adr/0004); so is it here. The
  * engine owns nothing, so whatever it is doing when its time is over can be left. */
+#include <sanitizer/asan_interface.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -43,6 +44,13 @@ static void set_timer(long ms) {
   struct itimerval timer = {{0, 0}, {0, ms * 1000}};
   setitimer(ITIMER_VIRTUAL, &timer, NULL);
   is_running = ms > 0;
+}
+
+/* Functions that were left have not said that their part of the stack is anyone's again. */
+static void forget_left_frames(void) {
+  enum { DEEPEST = 256 * 1024 };
+  uint8_t *here = __builtin_frame_address(0);
+  ASAN_UNPOISON_MEMORY_REGION(here - DEEPEST, DEEPEST);
 }
 
 int LLVMFuzzerInitialize(int *argc, char ***argv) {
@@ -118,6 +126,7 @@ static void try_model(account *a, const uint8_t *model, uint32_t bytes, uint32_t
     load_and_run(a, model, bytes, arena, arena_bytes, in_steps);
   }
   set_timer(0);
+  if (a->timed_out) forget_left_frames();
   free(arena);
   if (!a->timed_out && a->status != TW_OK && a->engine.error_text[0] == 0) {
     finding("a refusal without a text", &a->engine);
