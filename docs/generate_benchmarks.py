@@ -51,11 +51,17 @@ def block(results: Results, title: str) -> str:
     oracles = (f"{name} {version}" for name, version in where["oracles"].items() if version)
     counts = {(plan["turns"], plan["frames"]) for plan in run["plans"]}
     turns = ", ".join(f"{turns} turns of {frames} inputs" for turns, frames in sorted(counts))
+    options = "".join(
+        f", {plan['name']}.{key} = {value}"
+        for plan in run["plans"]
+        for key, value in plan.items()
+        if key not in {"name", "turns", "warm_up", "frames"}
+    )
     load = "unknown" if run["load_average"][0] is None else f"{run['load_average'][0]:.1f}"
     machine = f"{where['cpu']} ({where['cpu_count']} processors, load {load} at the start)"
     others = ", ".join([f"wasmtime {where['wasmtime']}", *oracles])
     return (
-        f"{run['started'][:10]}, {machine}, {run['clock']} clock, {turns}; "
+        f"{run['started'][:10]}, {machine}, {run['clock']} clock, {turns}{options}; "
         f"tflm-wasm {where['git_revision'][:12]}, {others}."
     )
 

@@ -12,6 +12,7 @@ from tests.support.files import ROOT, ZOO
 from tflm_wasm import bench
 from tflm_wasm.bench import BENCHMARKS, find_engine, read_config
 
+CONFIGS = ("host", "browser", "cold", "endurance", "board")
 SINE = ZOO / "sine_int8" / "sine_int8.tflite"
 
 
@@ -38,14 +39,14 @@ def figures(name: str) -> set[str]:
 
 def test_every_figure_that_the_page_names_is_one_of_its_configuration(generator: ModuleType):
     marks = generator.MARKED.findall(generator.PAGE.read_text(encoding="utf-8"))
-    assert {name for _, name, *_ in marks} == {"host", "cold", "endurance", "board"}
+    assert {name for _, name, *_ in marks} == set(CONFIGS)
     for _, name, title, _ in marks:
         assert title in figures(name)
 
 
 def test_every_figure_on_the_page_says_where_it_was_measured(generator: ModuleType):
     text = generator.PAGE.read_text(encoding="utf-8")
-    for name in ("host", "cold", "endurance", "board"):
+    for name in CONFIGS:
         before = text.split(f"<!-- {name}: run -->")[1].split("<!-- end -->")[0]
         assert " processors, load " in before
 

@@ -11,6 +11,7 @@ from tests.support.files import ZOO
 from tests.support.firmware import needs_qemu, needs_tools
 from tflm_wasm import bench, build, oracles
 from tflm_wasm._inspect import inspect
+from tflm_wasm.aot import BoardError
 from tflm_wasm.bench import BENCHMARKS, Results, find_engine
 from tflm_wasm.bench._engines import NAMES
 
@@ -114,6 +115,17 @@ def test_a_pool_is_measured_of_ours_alone():
     if not oracles.installed("ai_edge_litert"):
         pytest.skip("ai_edge_litert is not installed: pip install 'tflm-wasm[oracles]'")
     assert {one.engine for one in measured("acquire", "ai_edge_litert").results} == {"tflm-wasm"}
+
+
+def test_a_board_is_measured_in_the_sandboxes_that_it_can_have():
+    options = {"boards": ["mps2-an386", "microbit"], "sandboxes": ["native", "mpu", "checked"]}
+    found = [one.name for one in BENCHMARKS["board"].engines([], options)]
+    assert found == [
+        *("mps2-an386:native", "mps2-an386:mpu", "mps2-an386:checked"),
+        *("microbit:native", "microbit:checked"),
+    ]
+    with pytest.raises(BoardError, match="no-such-board"):
+        BENCHMARKS["board"].engines([], {**options, "boards": ["no-such-board"]})
 
 
 @needs_qemu

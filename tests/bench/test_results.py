@@ -134,6 +134,11 @@ def test_the_mean_is_geometric_and_of_the_models_that_are_there():
     assert geometric_mean([2.0, 8.0]) == pytest.approx(4.0)
 
 
+def test_what_only_the_baseline_has_gets_no_mean():
+    alone = results(result(), result(model="ic"), ours=("kws", "ic"))
+    assert alone.geometric_means() == []
+
+
 def test_there_is_no_ratio_without_the_baseline():
     lonely = results(theirs(20.0))
     assert lonely.ratio(lonely.results[0]) is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import pytest
 
@@ -70,6 +71,17 @@ def test_everything_is_torn_down_when_a_benchmark_has_a_bug(log):
     with pytest.raises(ZeroDivisionError):
         bench.run(config(named("a", "bug", "b"), Scripted, turns=3), [SINE])
     assert set(did(log, "teardown")) == {"a", "bug", "b"}
+
+
+def test_results_are_kept_as_they_come():
+    kept = []
+    told = config(named("a", "bug"), Scripted, turns=1, warm_up=0)
+    told = replace(told, plans=(told.plans[0], replace(told.plans[0], turns=3)))
+    with pytest.raises(ZeroDivisionError):
+        bench.run(told, [SINE], keep=kept.append)
+    (so_far,) = kept
+    assert [one.engine for one in so_far.results] == ["a", "bug"]
+    assert list(so_far.run["models"]) == ["sine_int8"]
 
 
 def test_progress_counts_every_turn_of_every_engine():

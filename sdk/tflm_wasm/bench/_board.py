@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from tflm_wasm import Module, aot
+from tflm_wasm.aot._board import check_sandbox
 from tflm_wasm.bench._benchmark import Benchmark, Part, Turn
 from tflm_wasm.bench._engines import OWN, Engine
 from tflm_wasm.bench._errors import EngineDiedError
@@ -85,11 +86,12 @@ class Board(Benchmark):
 
     @classmethod
     def engines(cls, engines: Sequence[Engine], options: Mapping[str, Any]) -> Sequence[Engine]:  # noqa: ARG003
-        """Return one for each board and sandbox."""
+        """Return one for each board and each of the sandboxes that it can have."""
         return [
             Engine(f"{board}:{sandbox}", OWN, sandbox)
             for board in options["boards"]
             for sandbox in options["sandboxes"]
+            if sandbox == NATIVE or _can_have(board, sandbox)
         ]
 
     @classmethod
@@ -114,3 +116,12 @@ class Board(Benchmark):
     def metadata(self) -> dict[str, Any]:
         """Return what the figures depend on."""
         return {"version": self.engine.version, "macs": self.model.macs}
+
+
+def _can_have(board: str, sandbox: str) -> bool:
+    described = aot.load_board(board)
+    try:
+        check_sandbox(described, sandbox)
+    except aot.BoardError:
+        return False
+    return True

@@ -126,16 +126,22 @@ class Results:
         return {one.key: one for one in self.results}
 
     def geometric_means(self) -> list[Mean]:
-        """Return the means over each group, for engines with figures for at least two models."""
+        """Return the means over each group, for engines with figures for at least two models.
+
+        A figure that no other engine has than its baseline has none.
+        """
         found = []
+        compared: set[tuple[str, str]] = set()
         for name, models in self.means.items():
             ratios: dict[tuple[str, str, str], dict[str, float]] = {}
             for one in self.results:
                 ratio = self.ratio(one) if one.model in models else None
+                if one.engine != one.baseline:
+                    compared.add((one.benchmark, one.part))
                 if ratio is not None and ratio > 0:
                     ratios.setdefault((one.benchmark, one.part, one.engine), {})[one.model] = ratio
             for (benchmark, part, engine), by_model in ratios.items():
-                if len(by_model) > 1:
+                if len(by_model) > 1 and (benchmark, part) in compared:
                     there = tuple(one for one in models if one in by_model)
                     missing = tuple(one for one in models if one not in by_model)
                     mean = geometric_mean([by_model[one] for one in there])

@@ -6,7 +6,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -46,7 +46,11 @@ class _Entry:
 
 
 def run(
-    config: Config, models: Sequence[Source] = (), *, progress: Progress | None = None
+    config: Config,
+    models: Sequence[Source] = (),
+    *,
+    progress: Progress | None = None,
+    keep: Callable[[Results], None] | None = None,
 ) -> Results:
     """Measure.
 
@@ -57,13 +61,14 @@ def run(
         config: What to measure.
         models: Paths of .tflite or .wasm files, besides those of the configuration.
         progress: Called with what is running, turns done and turns in all.
+        keep: Called with all results so far after each benchmark of each model, so that a long run
+            which is interrupted was not for nothing.
 
     Raises:
         TflmWasmError: A model can't be used; as `load`.
     """
     sources = [*models, *config.models]
-    started, load_before = datetime.now(timezone.utc), _load_average()
-    results: list[Result] = []
+    results = Results(_about(config), dict(config.means), ())
     ticker = _Ticker(progress, config, len(sources))
     with tempfile.TemporaryDirectory(prefix="tflm-wasm-bench-") as folder:
         most = max(plan.frames for plan in config.plans)
@@ -73,21 +78,31 @@ def run(
                 source, Path(folder), frames=most, seed=config.seed, taken=list(prepared)
             )
             prepared[model.name] = model
+            results.run["models"][model.name] = {"sha256": model.sha256, "macs": model.macs}
         for model in prepared.values():
             for plan in config.plans:
-                results += _measure(config, plan, model, ticker)
-    about = {
+                found = tuple(_measure(config, plan, model, ticker))
+                results = replace(results, results=(*results.results, *found))
+                results.run["load_average"][1] = _load_average()
+                if keep is not None:
+                    keep(results)
+    return results
+
+
+def _about(config: Config) -> dict[str, Any]:
+    """Return what is known of a run before it begins."""
+    load = _load_average()
+    return {
         "config": config.name,
         "title": config.title,
         "absent": list(config.absent),
         "clock": config.clock,
-        "started": started.isoformat(timespec="seconds"),
-        "load_average": [load_before, _load_average()],
-        "models": {one.name: {"sha256": one.sha256, "macs": one.macs} for one in prepared.values()},
+        "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "load_average": [load, load],
+        "models": {},
         "plans": [_described(plan) for plan in config.plans],
         "provenance": {**provenance(), "git_revision": own_revision()},
     }
-    return Results(about, dict(config.means), tuple(results))
 
 
 class _Ticker:

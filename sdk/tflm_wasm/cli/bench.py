@@ -80,7 +80,12 @@ def _outputs(function: click.decorators.FC) -> click.decorators.FC:
     type=click.Choice(["wall", "cpu"]),
     help="Which time counts: the wall's, or the processor's, which a busy machine disturbs less.",
 )
-@click.option("-o", "--output", type=_options.PATH, help="Write the results as JSON lines.")
+@click.option(
+    "-o",
+    "--output",
+    type=_options.PATH,
+    help="Write the results as JSON lines, all there are after each benchmark.",
+)
 @_outputs
 @_options.as_json
 def run_command(
@@ -118,9 +123,8 @@ def run_command(
     if not models and not config.models:
         raise click.UsageError("Name at least one MODEL: the configuration brings none.")
     with progress() as advance:
-        results = bench.run(config, models, progress=advance)
-    if output is not None:
-        results.write(output)
+        keep = None if output is None else lambda so_far: so_far.write(output)
+        results = bench.run(config, models, progress=advance, keep=keep)
     _write(results, html, svg, chosen)
     if as_json:
         for line in results.to_lines():
