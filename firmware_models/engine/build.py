@@ -78,7 +78,7 @@ def _compile(source: Path, folder: Path, options: tuple[str, ...]) -> Path:
         options = (*options, "-msimd128")
     output = folder / f"{source.stem}.o"
     _zig(
-        *("cc", "--target=wasm32-freestanding", *COMPILE, *options, *SEMANTICS, *WARNINGS),
+        *("cc", "--target=wasm32-freestanding", *COMPILE, *SEMANTICS, *WARNINGS, *options),
         *(f"-I{folder}", f"-I{ROOT / 'abi'}", f"-I{ENGINE}", "-c", str(source), "-o", str(output)),
     )
     return output
@@ -87,7 +87,15 @@ def _compile(source: Path, folder: Path, options: tuple[str, ...]) -> Path:
 def _link(objects: list[Path], output: Path, stack_bytes: int, *options: str) -> bytes:
     # The stack lies above the control block: it overflows into the block's canary.
     _zig(
-        *("wasm-ld", "--no-entry", "--gc-sections", "--strip-all", "--stack-first", *options),
+        *(
+            "wasm-ld",
+            "--no-entry",
+            "--gc-sections",
+            "--strip-all",
+            "--compress-relocations",
+            "--stack-first",
+            *options,
+        ),
         *("-z", f"stack-size={4096 + stack_bytes}"),
         *(str(path) for path in objects),
         *("-o", str(output)),

@@ -45,17 +45,22 @@ static int32_t finish(tw_status status) {
   if (!canary_is_intact()) {
     status = TW_E_STACK;
     loaded = false;
-    tw_fail_model(&engine, status, "the stack of %u bytes overflowed", (unsigned)b->stack_size);
+    (void)tw_fail_model(&engine, status, "the stack of %u bytes overflowed",
+                        (unsigned)b->stack_size);
   }
   if (status == TW_OK) {
     engine.error_text[0] = 0;
     engine.error_node = engine.error_subgraph = -1;
   } else {
     engine.next_node = 0;
+    if (!TW_HAS_TEXTS) {
+      engine.error_node = engine.node;
+      engine.error_subgraph = engine.node >= 0 ? engine.subgraph : -1;
+    }
   }
   _Static_assert(TW_ERROR_BYTES <= sizeof b->error_text, "the text fits");
   if (status != TW_OK || b->error_text[0] != 0) {
-    memcpy(b->error_text, engine.error_text, TW_ERROR_BYTES);
+    memcpy(b->error_text, engine.error_text, TW_HAS_TEXTS ? TW_ERROR_BYTES : 1);
   }
   b->error_op = engine.error_node;
   b->error_subgraph = engine.error_subgraph;
@@ -63,7 +68,7 @@ static int32_t finish(tw_status status) {
   return status;
 }
 
-static int32_t fail(tw_status status, const char *text) {
+TW_NOINLINE static int32_t fail(tw_status status, const char *text) {
   engine.node = -1;
   return finish(tw_fail_model(&engine, status, "%s", text));
 }
@@ -239,7 +244,7 @@ __attribute__((export_name("wasm_invoke"))) int32_t wasm_invoke(void) {
   return finish(TW_OK);
 }
 
-#ifndef TW_WITHOUT_MANY /* firmware gets one frame at a time */
+#if TW_HAS_MANY
 __attribute__((export_name("tflm_wasm_invoke_many"))) int32_t
 tflm_wasm_invoke_many(int32_t inputs, int32_t outputs, int32_t count) {
   tw_control_block *b = block();

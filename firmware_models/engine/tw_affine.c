@@ -2,9 +2,10 @@
 
 #include <float.h>
 
-static tw_status check(tw_engine *e, const char *what, uint32_t i, const tw_tensor *t, tw_quant q,
-                       bool may_be_0, tw_affine *a) {
+static tw_status check(tw_engine *e, const char *what, uint32_t i, const tw_tensor *t,
+                       int32_t index, bool may_be_0, tw_affine *a) {
   int32_t low = INT32_MIN, high = INT32_MAX;
+  tw_quant q = tw_quant_of(e, index);
   *a = (tw_affine){tw_quant_scale(q, 0), tw_quant_zero_point(q, 0)};
   TW_VERIFY(e, t->type == TW_INT32 || tw_type_range(t->type, &low, &high), TW_E_TYPE,
             "%s %u has type %s", what, (unsigned)i, tw_type_name(t->type));
@@ -17,15 +18,15 @@ static tw_status check(tw_engine *e, const char *what, uint32_t i, const tw_tens
 }
 
 tw_status tw_input_affine(tw_engine *e, const tw_node *node, uint32_t i, tw_affine *a) {
-  return check(e, "input", i, tw_input(e, node, i), tw_quant_of(e, node->inputs[i]), false, a);
+  return check(e, "input", i, tw_input(e, node, i), node->inputs[i], false, a);
 }
 
 tw_status tw_input_affine_or_0(tw_engine *e, const tw_node *node, uint32_t i, tw_affine *a) {
-  return check(e, "input", i, tw_input(e, node, i), tw_quant_of(e, node->inputs[i]), true, a);
+  return check(e, "input", i, tw_input(e, node, i), node->inputs[i], true, a);
 }
 
 tw_status tw_output_affine(tw_engine *e, const tw_node *node, uint32_t i, tw_affine *a) {
-  return check(e, "output", i, tw_output(e, node, i), tw_quant_of(e, node->outputs[i]), false, a);
+  return check(e, "output", i, tw_output(e, node, i), node->outputs[i], false, a);
 }
 
 tw_status tw_scale_of(tw_engine *e, double ratio, tw_scale *scale) {

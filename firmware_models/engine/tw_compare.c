@@ -30,7 +30,7 @@ tw_status tw_extreme_prepare(tw_engine *e, tw_node *node, bool largest) {
     case TW_INT16: x->binary.row = extreme_i16; break;
     case TW_INT32: x->binary.row = extreme_i32; break;
     case TW_INT64: x->binary.row = extreme_i64; break;
-    default: x->binary.row = extreme_f32; break;
+    case TW_FLOAT32: x->binary.row = extreme_f32; break;
   }
   return TW_OK;
 }
@@ -80,7 +80,7 @@ tw_status tw_compare_prepare(tw_engine *e, tw_node *node, uint8_t outcomes, uint
     case TW_INT64: c->binary.row = compare_i64; return TW_OK;
     case TW_FLOAT32: c->binary.row = compare_f32; return TW_OK;
     case TW_INT16: c->binary.row = compare_i16; break;
-    default: c->binary.row = compare_i8; break;
+    case TW_INT8: c->binary.row = compare_i8; break;
   }
   for (uint32_t i = 0; i < 2; i++) {
     tw_affine q;

@@ -170,7 +170,7 @@ tw_status tw_requant_prepare(tw_engine *e, const tw_node *node, int32_t channels
   q->low = (int16_t)low;
   q->high = (int16_t)high;
   q->per_channel = count > 1;
-  q->wide = input->type == TW_INT16 && (bias ? bias->type : bias_type) != TW_INT32;
+  q->wide = input->type == TW_INT16 && (bias ? bias->type : bias_type) != TW_BIAS_INT32;
   q->filter_zero_point = 0;
   if (dense && !q->per_channel) {
     int32_t filter_zero = tw_quant_zero_point(filter_q, 0);

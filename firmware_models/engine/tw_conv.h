@@ -109,6 +109,9 @@ tw_status tw_fused_activation(tw_engine *e, tw_fb_table options, uint32_t id, in
 /* Check types of input 0, filter 1 and output 0, and type and size of the optional bias 2. */
 tw_status tw_conv_types(tw_engine *e, const tw_node *node, int32_t channels);
 
+/* Types as options state them, which is no matter of what tensors there are. */
+enum { TW_BIAS_FLOAT32 = 0, TW_BIAS_INT32 = 2 };
+
 /* The parameters for int8 and int16. `bias_type` is the options' quantized_bias_type. `dense`: with
  * one scale for all channels the bias's scale must agree and weights may have a zero point, as
  * FULLY_CONNECTED has it. */

@@ -3,8 +3,9 @@
 tw_status tw_flex_options(tw_engine *e, const tw_node *node, tw_flex *options) {
   tw_fb_vector bytes;
   TW_TRY(tw_custom_options(e, node, &bytes));
-  TW_VERIFY(e, bytes.count > 0, TW_E_PARAM, "no options");
-  TW_VERIFY(e, tw_flex_root(e->fb.data + bytes.pos, bytes.count, options), TW_E_MODEL,
+  uint32_t count = tw_fb_count(&e->fb, bytes);
+  TW_VERIFY(e, count > 0, TW_E_PARAM, "no options");
+  TW_VERIFY(e, tw_flex_root(tw_fb_elements(&e->fb, bytes), count, options), TW_E_MODEL,
             "malformed options: no FlexBuffer of a map or vector");
   return TW_OK;
 }
@@ -40,7 +41,7 @@ tw_status tw_expect_slots(tw_engine *e, const tw_node *node, const tw_slot *slot
     const char *what = is_input ? "input" : "output";
     const tw_tensor *t = is_input ? tw_input(e, node, number) : tw_output(e, node, number);
     TW_VERIFY(e, t->type == slots[i].type, TW_E_TYPE, "%s %u has type %s instead of %s", what,
-              (unsigned)number, tw_type_name(t->type), tw_type_name(slots[i].type));
+              (unsigned)number, tw_type_name(t->type), tw_type_name((uint8_t)slots[i].type));
     TW_VERIFY(e, slots[i].rank == TW_ANY_RANK || t->rank == slots[i].rank, TW_E_SHAPE,
               "%s %u has rank %d instead of %d", what, (unsigned)number, t->rank, slots[i].rank);
   }

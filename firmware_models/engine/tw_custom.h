@@ -23,8 +23,8 @@ enum { TW_ANY_RANK = -1 };
 
 /* What a tensor of an op has to be. */
 typedef struct {
-  uint8_t type;
-  int8_t rank; /* or TW_ANY_RANK */
+  uint16_t type; /* tw_type, also one that the build lacks */
+  int8_t rank;   /* or TW_ANY_RANK */
 } tw_slot;
 
 /* Check that the op has these inputs, then outputs, all present. */

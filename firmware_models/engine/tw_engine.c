@@ -63,47 +63,30 @@ tw_quant tw_quant_of(tw_engine *e, int32_t tensor_index) {
   tw_fb_table table = tw_fb_sub(fb, tensor_table(e, tensor_index), TENSOR_QUANTIZATION);
   tw_fb_vector scales = tw_fb_vec(fb, table, QUANT_SCALE, 4);
   tw_fb_vector zero_points = tw_fb_vec(fb, table, QUANT_ZERO_POINT, 8);
-  if (scales.count == 0 || zero_points.count == 0) return q;
-  q.scales = fb->data + scales.pos;
-  q.zero_points = fb->data + zero_points.pos;
-  q.count = scales.count;
-  q.zero_point_count = zero_points.count;
+  uint32_t count = tw_fb_count(fb, scales), zero_point_count = tw_fb_count(fb, zero_points);
+  if (count == 0 || zero_point_count == 0) return q;
+  q.scales = tw_fb_elements(fb, scales);
+  q.zero_points = tw_fb_elements(fb, zero_points);
+  q.count = count;
+  q.zero_point_count = zero_point_count;
   q.axis = tw_fb_i32(fb, table, QUANT_AXIS, 0);
   return q;
 }
 
-float tw_quant_scale(tw_quant q, uint32_t i) {
-  return i < q.count ? tw_load_f32(q.scales + 4 * (size_t)i) : 0.0f;
-}
-
-int32_t tw_quant_zero_point(tw_quant q, uint32_t i) {
-  if (q.count == 0) return 0;
-  if (q.zero_point_count != q.count) i = 0;
-  return i < q.zero_point_count ? (int32_t)tw_load_i64(q.zero_points + 8 * (size_t)i) : 0;
-}
-
-static tw_fb_table operator_table(const tw_engine *e, const tw_node *node) {
-  tw_fb_table table = {node->table, 0, 0, 0};
-  table.vtable = (uint32_t)((int64_t)node->table - tw_load_i32(e->fb.data + node->table));
-  table.vtable_bytes = tw_load_u16(e->fb.data + table.vtable);
-  table.table_bytes = tw_load_u16(e->fb.data + table.vtable + 2);
-  return table;
-}
-
 tw_status tw_options(tw_engine *e, const tw_node *node, uint8_t expected, tw_fb_table *options) {
   tw_fb *fb = &e->fb;
-  tw_fb_table table = operator_table(e, node);
+  tw_fb_table table = (tw_fb_table){node->table};
   uint8_t type = tw_fb_u8(fb, table, OPERATOR_OPTIONS_TYPE, TW_OPTIONS_NONE);
   TW_VERIFY(e, type == expected || type == TW_OPTIONS_NONE, TW_E_MODEL, "options of type %u",
             type);
   *options = tw_fb_sub(fb, table, OPERATOR_OPTIONS);
-  if (type == TW_OPTIONS_NONE) *options = (tw_fb_table){0, 0, 0, 0};
+  if (type == TW_OPTIONS_NONE) *options = (tw_fb_table){0};
   TW_VERIFY(e, !fb->bad, TW_E_MODEL, "malformed options");
   return TW_OK;
 }
 
 tw_status tw_custom_options(tw_engine *e, const tw_node *node, tw_fb_vector *options) {
-  *options = tw_fb_vec(&e->fb, operator_table(e, node), OPERATOR_CUSTOM_OPTIONS, 1);
+  *options = tw_fb_vec(&e->fb, (tw_fb_table){node->table}, OPERATOR_CUSTOM_OPTIONS, 1);
   TW_VERIFY(e, !e->fb.bad, TW_E_MODEL, "malformed options");
   return TW_OK;
 }
@@ -195,7 +178,7 @@ static tw_status done(tw_engine *e, uint32_t end) {
 tw_status tw_engine_invoke_ops(tw_engine *e, uint32_t first, uint32_t end) {
   e->last_op = NULL;
   TW_TRY(check_range(e, first, end));
-  e->stopped = e->stopped && first > 0;
+  e->stopped = TW_HAS_STOPS && e->stopped && first > 0;
   if (e->stopped) return done(e, end);
   struct { uint16_t subgraph, node; uint32_t phase; } frames[TW_MAX_DEPTH + 1] = {{0, 0, 0}};
   frames[0].node = (uint16_t)first;
@@ -215,11 +198,11 @@ tw_status tw_engine_invoke_ops(tw_engine *e, uint32_t first, uint32_t end) {
     if (depth == 0) e->last_op = node->op;
     int status = node->op->eval(e, node);
     if (status < 0) return (tw_status)status;
-    if (status == TW_STOP) {
+    if (TW_HAS_STOPS && status == TW_STOP) {
       e->stopped = true;
       break;
     }
-    if (status == TW_CALL) { /* mark_lifetimes has bounded the depth */
+    if (TW_HAS_CALLS && status == TW_CALL) { /* mark_lifetimes has bounded the depth */
       depth++;
       frames[depth].subgraph = (uint16_t)e->callee;
       frames[depth].node = 0;
@@ -249,7 +232,7 @@ static void reset_nodes(tw_engine *e, tw_subgraph *g) {
 
 tw_status tw_engine_reset(tw_engine *e) {
   e->next_node = 0;
-  if (e->may_stop) clear_outputs(e);
+  if (TW_HAS_STOPS && e->may_stop) clear_outputs(e);
   for (uint32_t g = 0; g < e->subgraph_count; g++) {
     e->subgraph = (int32_t)g;
     reset_nodes(e, &e->subgraphs[g]);

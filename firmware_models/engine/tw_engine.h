@@ -18,6 +18,7 @@
 
 #include "tflm_wasm_abi.h"
 #include "tw_fb.h"
+#include "tw_selection.h"
 
 enum {
   TW_ALIGN = 16,          /* bytes; of every buffer in the arena */
@@ -27,7 +28,11 @@ enum {
 };
 
 /* UNSIZED, only while loading: a dimension is -1, and no RESHAPE has said yet what it is. */
-enum { TW_TENSOR_CONST = 1, TW_TENSOR_VARIABLE = 2, TW_TENSOR_UNSIZED = 4 };
+enum {
+  TW_TENSOR_CONST = 1,
+  TW_TENSOR_VARIABLE = TW_HAS_VARIABLES ? 2 : 0,
+  TW_TENSOR_UNSIZED = TW_HAS_RESHAPE ? 4 : 0,
+};
 
 /* One tensor. Shape and type never change after loading. */
 typedef struct {
@@ -63,7 +68,7 @@ typedef struct {
 typedef struct {
   void *data;
   uint32_t bytes;
-  uint32_t name, container; /* positions of their characters in the model; 0 = none */
+  uint32_t name, container; /* positions of the strings in the model; 0 = none */
   uint8_t fill;             /* value of each byte after reset */
 } tw_variable;
 

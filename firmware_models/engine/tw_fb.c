@@ -1,31 +1,5 @@
 #include "tw_fb.h"
 
-#include "tw_base.h"
-
-uint16_t tw_load_u16(const uint8_t *p) {
-  uint16_t v;
-  memcpy(&v, p, sizeof v);
-  return v;
-}
-
-uint32_t tw_load_u32(const uint8_t *p) {
-  uint32_t v;
-  memcpy(&v, p, sizeof v);
-  return v;
-}
-
-uint64_t tw_load_u64(const uint8_t *p) {
-  uint64_t v;
-  memcpy(&v, p, sizeof v);
-  return v;
-}
-
-float tw_load_f32(const uint8_t *p) {
-  float v;
-  memcpy(&v, p, sizeof v);
-  return v;
-}
-
 /* Whether [pos, pos + bytes) lies in the buffer; sets `bad` when it does not. */
 static bool inside(tw_fb *fb, uint32_t pos, uint64_t bytes) {
   if (pos <= fb->bytes && bytes <= fb->bytes - pos) return true;
@@ -33,26 +7,29 @@ static bool inside(tw_fb *fb, uint32_t pos, uint64_t bytes) {
   return false;
 }
 
-static const tw_fb_table no_table = {0, 0, 0, 0};
-static const tw_fb_vector no_vector = {0, 0};
+static const tw_fb_table no_table = {0};
+static const tw_fb_vector no_vector = {0};
+
+/* A table's vtable: its own bytes, the table's bytes, then where each field is. */
+static uint32_t vtable_of(const tw_fb *fb, uint32_t pos) {
+  return pos - tw_load_u32(fb->data + pos);
+}
 
 static tw_fb_table table_at(tw_fb *fb, uint32_t pos) {
-  tw_fb_table t = {pos, 0, 0, 0};
   if (!inside(fb, pos, 4)) return no_table;
   int64_t vtable = (int64_t)pos - tw_load_i32(fb->data + pos);
   if (vtable < 0 || vtable > UINT32_MAX || !inside(fb, (uint32_t)vtable, 4)) {
     fb->bad = true;
     return no_table;
   }
-  t.vtable = (uint32_t)vtable;
-  t.vtable_bytes = tw_load_u16(fb->data + t.vtable);
-  t.table_bytes = tw_load_u16(fb->data + t.vtable + 2);
-  if (t.vtable_bytes < 4 || t.table_bytes < 4 || !inside(fb, t.vtable, t.vtable_bytes) ||
-      !inside(fb, pos, t.table_bytes)) {
+  const uint8_t *header = fb->data + vtable;
+  uint32_t vtable_bytes = tw_load_u16(header), table_bytes = tw_load_u16(header + 2);
+  if (vtable_bytes < 4 || table_bytes < 4 || !inside(fb, (uint32_t)vtable, vtable_bytes) ||
+      !inside(fb, pos, table_bytes)) {
     fb->bad = true;
     return no_table;
   }
-  return t;
+  return (tw_fb_table){pos};
 }
 
 /* Follow the unsigned offset stored at `pos`; 0 when it is malformed. */
@@ -68,11 +45,13 @@ static uint32_t follow(tw_fb *fb, uint32_t pos) {
 
 /* Position of field `id` of `bytes` bytes, or 0 when it is absent or malformed. */
 static uint32_t field(tw_fb *fb, tw_fb_table t, uint32_t id, uint32_t bytes) {
+  if (t.pos == 0) return 0;
+  const uint8_t *vtable = fb->data + vtable_of(fb, t.pos);
   uint32_t entry = 4 + 2 * id;
-  if (t.pos == 0 || entry + 2 > t.vtable_bytes) return 0;
-  uint32_t offset = tw_load_u16(fb->data + t.vtable + entry);
+  if (entry + 2 > tw_load_u16(vtable)) return 0;
+  uint32_t offset = tw_load_u16(vtable + entry);
   if (offset == 0) return 0;
-  if (offset < 4 || offset + bytes > t.table_bytes) {
+  if (offset < 4 || offset + bytes > tw_load_u16(vtable + 2)) {
     fb->bad = true;
     return 0;
   }
@@ -118,15 +97,19 @@ tw_fb_vector tw_fb_vec(tw_fb *fb, tw_fb_table t, uint32_t id, uint32_t element_b
   if (pos == 0) return no_vector;
   pos = follow(fb, pos);
   if (pos == 0 || !inside(fb, pos, 4)) return no_vector;
-  tw_fb_vector v = {pos + 4, tw_load_u32(fb->data + pos)};
-  return inside(fb, v.pos, (uint64_t)v.count * element_bytes) ? v : no_vector;
+  uint64_t bytes = (uint64_t)tw_load_u32(fb->data + pos) * element_bytes;
+  return inside(fb, pos + 4, bytes) ? (tw_fb_vector){pos} : no_vector;
+}
+
+uint32_t tw_fb_count(const tw_fb *fb, tw_fb_vector v) {
+  return v.pos != 0 ? tw_load_u32(fb->data + v.pos) : 0;
 }
 
 tw_fb_table tw_fb_at(tw_fb *fb, tw_fb_vector v, uint32_t i) {
-  if (i >= v.count) {
+  if (i >= tw_fb_count(fb, v)) {
     fb->bad = true;
     return no_table;
   }
-  uint32_t pos = follow(fb, v.pos + 4 * i);
+  uint32_t pos = follow(fb, v.pos + 4 + 4 * i);
   return pos ? table_at(fb, pos) : no_table;
 }

@@ -39,7 +39,7 @@ static void fill(const tw_fft *fft, void *factors, uint32_t k, double phase) {
   switch (fft->type) {
     case TW_INT16: fill_i16(factors, k, sine, cosine); break;
     case TW_INT32: fill_i32(factors, k, sine, cosine); break;
-    default: fill_f32(factors, k, sine, cosine); break;
+    case TW_FLOAT32: fill_f32(factors, k, sine, cosine); break;
   }
 }
 
@@ -58,7 +58,7 @@ void tw_fft_forward(const tw_fft *fft, const void *reals, void *bins) {
   switch (fft->type) {
     case TW_INT16: forward_i16(fft, reals, bins); break;
     case TW_INT32: forward_i32(fft, reals, bins); break;
-    default: forward_f32(fft, reals, bins); break;
+    case TW_FLOAT32: forward_f32(fft, reals, bins); break;
   }
 }
 
@@ -66,7 +66,7 @@ void tw_fft_inverse(const tw_fft *fft, const void *bins, void *reals) {
   switch (fft->type) {
     case TW_INT16: inverse_i16(fft, bins, reals); break;
     case TW_INT32: inverse_i32(fft, bins, reals); break;
-    default: inverse_f32(fft, bins, reals); break;
+    case TW_FLOAT32: inverse_f32(fft, bins, reals); break;
   }
 }
 
@@ -116,7 +116,7 @@ tw_status tw_fft_prepare(tw_engine *e, tw_node *node, bool inverse) {
   TW_TRY(tw_int_options(e, node, values, 2));
   TW_VERIFY(e, type == TW_INT16 || type == TW_INT32 || type == TW_FLOAT32, TW_E_TYPE,
             "option T is %d", (int)type);
-  const tw_slot slots[] = {{(uint8_t)type, TW_ANY_RANK}, {(uint8_t)type, TW_ANY_RANK}};
+  const tw_slot slots[] = {{(uint16_t)type, TW_ANY_RANK}, {(uint16_t)type, TW_ANY_RANK}};
   TW_TRY(tw_expect_slots(e, node, slots, 1, 1));
   const tw_tensor *input = tw_input(e, node, 0), *output = tw_output(e, node, 0);
   int32_t length = values[1];

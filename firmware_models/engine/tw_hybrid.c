@@ -7,10 +7,6 @@ typedef struct {
   int32_t zero_point;
 } batch;
 
-bool tw_is_hybrid(const tw_engine *e, const tw_node *node) {
-  return tw_input(e, node, 0)->type == TW_FLOAT32 && tw_input(e, node, 1)->type == TW_INT8;
-}
-
 tw_status tw_hybrid_prepare(tw_engine *e, const tw_node *node, int32_t channels, int32_t axis,
                             int32_t batches, int32_t activation, tw_hybrid **hybrid) {
   tw_quant weights = tw_quant_of(e, node->inputs[1]);

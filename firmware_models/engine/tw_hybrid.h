@@ -27,7 +27,9 @@ typedef struct {
 } tw_hybrid;
 
 /* Whether activations and weights are of the types for this. */
-bool tw_is_hybrid(const tw_engine *e, const tw_node *node);
+static inline bool tw_is_hybrid(const tw_engine *e, const tw_node *node) {
+  return tw_input(e, node, 0)->type == TW_FLOAT32 && tw_input(e, node, 1)->type == TW_INT8;
+}
 
 /* Read the weights' scales, which are along dimension `axis` when there are several, and request
  * memory. The caller then sets what is particular to its layer. */

@@ -24,4 +24,8 @@ uint32_t tw_align_up(uint32_t bytes, uint32_t alignment);
 tw_status tw_fail_model(tw_engine *e, tw_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+#if !TW_HAS_TEXTS
+#define tw_fail_model(e, status, ...) (0 ? tw_fail_model(e, status, __VA_ARGS__) : (status))
+#endif
+
 #endif

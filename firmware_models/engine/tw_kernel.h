@@ -14,6 +14,7 @@
 #include "tw_engine.h"
 #include "tw_options.h"
 #include "tw_schema.h"
+#include "tw_selection.h"
 
 /* All kernels of the registry, so that each definition has its declaration. */
 #define TW_OP(name) extern const tw_op tw_op_##name;
@@ -41,6 +42,10 @@ struct tw_op {
 tw_status tw_fail(tw_engine *e, tw_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+#if !TW_HAS_TEXTS /* the status says it all, and e->node */
+#define tw_fail(e, status, ...) (0 ? tw_fail(e, status, __VA_ARGS__) : (status))
+#endif
+
 /* Verify something the model says; on failure return from the kernel with the error. */
 #define TW_VERIFY(e, condition, status, ...)                     \
   do {                                                           \
@@ -56,8 +61,8 @@ tw_status tw_fail(tw_engine *e, tw_status status, const char *format, ...)
 /* ---- tensors ---- */
 
 /* Input or output `i` of the node, or NULL when it is absent (index -1 or past the end). */
-const tw_tensor *tw_input(const tw_engine *e, const tw_node *node, uint32_t i);
-tw_tensor *tw_output(const tw_engine *e, const tw_node *node, uint32_t i);
+TW_PURE const tw_tensor *tw_input(const tw_engine *e, const tw_node *node, uint32_t i);
+TW_PURE tw_tensor *tw_output(const tw_engine *e, const tw_node *node, uint32_t i);
 
 /* Check the number of inputs (absent optional ones at the end not counted) and of outputs, and that
  * every input below `inputs_min` and every output is there. */
@@ -93,8 +98,16 @@ typedef struct {
 /* Parameters of a tensor by its index (node->inputs[i], node->outputs[i]). As in TFLM, a tensor is
  * quantized when it has at least one scale and one zero point. */
 tw_quant tw_quant_of(tw_engine *e, int32_t tensor_index);
-float tw_quant_scale(tw_quant q, uint32_t i);       /* 0 when not quantized */
-int32_t tw_quant_zero_point(tw_quant q, uint32_t i); /* 0 when not quantized */
+
+/* Inline, because a struct goes to a function through memory. 0 when not quantized. */
+static inline float tw_quant_scale(tw_quant q, uint32_t i) {
+  return i < q.count ? tw_load_f32(q.scales + 4 * (size_t)i) : 0.0f;
+}
+static inline int32_t tw_quant_zero_point(tw_quant q, uint32_t i) {
+  if (q.count == 0) return 0;
+  if (q.zero_point_count != q.count) i = 0;
+  return i < q.zero_point_count ? (int32_t)tw_load_i64(q.zero_points + 8 * (size_t)i) : 0;
+}
 
 /* ---- options: only in prepare ---- */
 

@@ -32,35 +32,38 @@ uint32_t tw_type_bytes(uint8_t type) {
 /* A vector of int32 that code can point at: 4-byte aligned in memory. */
 static tw_status ints(tw_engine *e, tw_fb_vector v, uint32_t limit, const int32_t **values) {
   if (e->fb.bad) return malformed(e);
-  if (v.count > limit) return tw_fail_model(e, TW_E_LIMIT, "a vector of %u entries", v.count);
-  const uint8_t *p = e->fb.data + v.pos;
-  if (v.count > 0 && (uintptr_t)p % 4 != 0) {
+  uint32_t count = tw_fb_count(&e->fb, v);
+  if (count > limit) return tw_fail_model(e, TW_E_LIMIT, "a vector of %u entries", count);
+  const uint8_t *p = tw_fb_elements(&e->fb, v);
+  if (count > 0 && (uintptr_t)p % 4 != 0) {
     return tw_fail_model(e, TW_E_MODEL, "malformed flatbuffer: a vector is not aligned");
   }
-  *values = v.count > 0 ? (const int32_t *)(const void *)p : NULL;
+  *values = count > 0 ? (const int32_t *)(const void *)p : NULL;
   return TW_OK;
 }
 
 /* The bytes of a constant tensor, copied where the model holds them unaligned; else NULL. */
 static tw_status constant(tw_engine *e, tw_fb_vector buffers, uint32_t index, tw_tensor *t) {
-  if (index >= buffers.count) {
-    return tw_fail_model(e, TW_E_MODEL, "buffer %u of %u", index, buffers.count);
+  uint32_t buffer_count = tw_fb_count(&e->fb, buffers);
+  if (index >= buffer_count) {
+    return tw_fail_model(e, TW_E_MODEL, "buffer %u of %u", index, buffer_count);
   }
   tw_fb_table buffer = tw_fb_at(&e->fb, buffers, index);
   tw_fb_vector data = tw_fb_vec(&e->fb, buffer, BUFFER_DATA, 1);
   uint64_t offset = tw_fb_u64(&e->fb, buffer, BUFFER_OFFSET, 0);
+  uint64_t size = tw_fb_count(&e->fb, data);
+  const uint8_t *bytes = tw_fb_elements(&e->fb, data);
   if (e->fb.bad) return malformed(e);
   if (offset > 1) { /* data behind the flatbuffer; 0 and 1 are placeholders */
-    uint64_t size = tw_fb_u64(&e->fb, buffer, BUFFER_SIZE, 0);
+    size = tw_fb_u64(&e->fb, buffer, BUFFER_SIZE, 0);
     if (offset > e->fb.bytes || size > e->fb.bytes - offset) return malformed(e);
-    data = (tw_fb_vector){(uint32_t)offset, (uint32_t)size};
+    bytes = e->fb.data + offset;
   }
-  if (data.count == 0) return TW_OK;
-  if (data.count < t->bytes) {
+  if (size == 0) return TW_OK;
+  if (size < t->bytes) {
     return tw_fail_model(e, TW_E_MODEL, "buffer %u has %u bytes, its tensor needs %u", index,
-                         data.count, t->bytes);
+                         (unsigned)size, t->bytes);
   }
-  const uint8_t *bytes = e->fb.data + data.pos;
   uint32_t alignment = tw_type_bytes(t->type) > 8 ? 8 : tw_type_bytes(t->type);
   t->flags |= TW_TENSOR_CONST;
   if (alignment == 0 || (uintptr_t)bytes % alignment == 0) {
@@ -79,12 +82,16 @@ static tw_status load_tensor(tw_engine *e, tw_fb_table table, tw_fb_vector buffe
   tw_fb_vector shape = tw_fb_vec(fb, table, TENSOR_SHAPE, 4);
   TW_TRY(ints(e, shape, TW_MAX_RANK, &t->dims));
   t->data = NULL;
-  t->rank = (uint8_t)shape.count;
-  t->type = tw_fb_u8(fb, table, TENSOR_TYPE, TW_FLOAT32);
-  t->flags = tw_fb_u8(fb, table, TENSOR_IS_VARIABLE, 0) ? TW_TENSOR_VARIABLE : 0;
+  t->rank = (uint8_t)tw_fb_count(fb, shape);
+  t->type = tw_fb_u8(fb, table, TENSOR_TYPE, 0); /* FLOAT32 */
+  bool variable = tw_fb_u8(fb, table, TENSOR_IS_VARIABLE, 0) != 0;
+  if (variable && !TW_HAS_VARIABLES) {
+    return tw_fail_model(e, TW_E_PARAM, "tensor %u is variable; this build has no such", index);
+  }
+  t->flags = variable ? TW_TENSOR_VARIABLE : 0;
   uint64_t elements = 1;
   for (uint32_t i = 0; i < t->rank; i++) {
-    if (t->dims[i] == -1 && (t->flags & TW_TENSOR_UNSIZED) == 0) {
+    if (TW_HAS_RESHAPE && t->dims[i] == -1 && (t->flags & TW_TENSOR_UNSIZED) == 0) {
       t->flags |= TW_TENSOR_UNSIZED;
       continue;
     }
@@ -119,11 +126,29 @@ static tw_status load_tensor(tw_engine *e, tw_fb_table table, tw_fb_vector buffe
 
 static bool is_called(const tw_op *op, int32_t code, const uint8_t *name, uint32_t name_bytes) {
   if (op->code != code) return false;
-  if (code != TW_OP_CUSTOM) return true;
+  if (!TW_HAS_CUSTOM || code != TW_OP_CUSTOM) return true;
   for (uint32_t i = 0; i < name_bytes; i++) {
     if (op->custom[i] == 0 || op->custom[i] != (char)name[i]) return false;
   }
   return op->custom[name_bytes] == 0;
+}
+
+/* An operator that is not there, by its name. */
+static tw_status unknown(tw_engine *e, int32_t code, const uint8_t *characters, uint32_t length) {
+  if (!TW_HAS_TEXTS) return TW_E_OP;
+  char custom[40] = "";
+  if (code == TW_OP_CUSTOM) {
+    uint32_t shown = length < sizeof custom - 1 ? length : (uint32_t)sizeof custom - 1;
+    memcpy(custom, characters, shown);
+    custom[shown] = 0;
+    for (char *c = custom; *c != 0; c++) {
+      if (*c < ' ' || *c > '~') *c = '?';
+    }
+  }
+  bool npu = length == 7 && memcmp(custom, "ethos-u", 7) == 0;
+  return tw_fail_model(e, TW_E_OP, "op %d: %s%s%s is not supported%s", (int)e->node,
+                       tw_op_name((uint32_t)code), code == TW_OP_CUSTOM ? " " : "", custom,
+                       npu ? ": it needs the Ethos-U NPU; use the model as it was before Vela" : "");
 }
 
 static tw_status find_op(tw_engine *e, tw_fb_vector opcodes, tw_fb_table table, const tw_op **op) {
@@ -133,28 +158,17 @@ static tw_status find_op(tw_engine *e, tw_fb_vector opcodes, tw_fb_table table, 
   int32_t code = tw_max(old, tw_fb_i32(&e->fb, opcode, OPCODE_BUILTIN, 0));
   tw_fb_vector name = tw_fb_vec(&e->fb, opcode, OPCODE_CUSTOM, 1);
   if (e->fb.bad) return malformed(e);
-  const uint8_t *characters = e->fb.data + name.pos;
+  const uint8_t *characters = tw_fb_elements(&e->fb, name);
+  uint32_t length = tw_fb_count(&e->fb, name);
   for (uint32_t i = 0; i < TW_COUNT(registry); i++) {
-    if (is_called(registry[i], code, characters, name.count)) {
+    if (is_called(registry[i], code, characters, length)) {
       *op = registry[i];
       if (!registry[i]->beyond || e->beyond) return TW_OK;
       return tw_fail_model(e, TW_E_OP, "op %d: TFLM lacks %s; the extended profile has it",
                            (int)e->node, tw_op_name((uint32_t)code));
     }
   }
-  char custom[40] = "";
-  if (code == TW_OP_CUSTOM) {
-    uint32_t length = name.count < sizeof custom - 1 ? name.count : (uint32_t)sizeof custom - 1;
-    memcpy(custom, characters, length);
-    custom[length] = 0;
-    for (char *c = custom; *c != 0; c++) {
-      if (*c < ' ' || *c > '~') *c = '?';
-    }
-  }
-  bool npu = name.count == 7 && memcmp(custom, "ethos-u", 7) == 0;
-  return tw_fail_model(e, TW_E_OP, "op %d: %s%s%s is not supported%s", (int)e->node,
-                       tw_op_name((uint32_t)code), code == TW_OP_CUSTOM ? " " : "", custom,
-                       npu ? ": it needs the Ethos-U NPU; use the model as it was before Vela" : "");
+  return unknown(e, code, characters, length);
 }
 
 /* Tensor indices of a node or subgraph: below `count`, or -1 where `optional`. */
@@ -209,12 +223,12 @@ static tw_status load_node(tw_engine *e, tw_subgraph *g, tw_fb_vector opcodes, t
   tw_fb_vector outputs = tw_fb_vec(&e->fb, table, OPERATOR_OUTPUTS, 4);
   TW_TRY(ints(e, inputs, TW_MAX_TENSORS, &node->inputs));
   TW_TRY(ints(e, outputs, TW_MAX_TENSORS, &node->outputs));
-  node->input_count = (uint16_t)inputs.count;
-  node->output_count = (uint16_t)outputs.count;
-  TW_TRY(check_indices(e, node->inputs, inputs.count, g, true));
-  TW_TRY(check_indices(e, node->outputs, outputs.count, g, false));
-  if (node->op->code == OP_RESHAPE) TW_TRY(size_reshaped(e, g, node));
-  for (uint32_t i = 0; i < outputs.count; i++) {
+  node->input_count = (uint16_t)tw_fb_count(&e->fb, inputs);
+  node->output_count = (uint16_t)tw_fb_count(&e->fb, outputs);
+  TW_TRY(check_indices(e, node->inputs, node->input_count, g, true));
+  TW_TRY(check_indices(e, node->outputs, node->output_count, g, false));
+  if (TW_HAS_RESHAPE && node->op->code == OP_RESHAPE) TW_TRY(size_reshaped(e, g, node));
+  for (uint32_t i = 0; i < node->output_count; i++) {
     const tw_tensor *t = &g->tensors[node->outputs[i]];
     TW_VERIFY(e, !tw_is_const(t), TW_E_MODEL, "output %u is a constant", (unsigned)i);
     for (uint32_t k = 0; k < t->rank; k++) {
@@ -235,32 +249,33 @@ static tw_status load_subgraph(tw_engine *e, tw_fb_table model, tw_fb_table tabl
   tw_fb_vector inputs = tw_fb_vec(fb, table, SUBGRAPH_INPUTS, 4);
   tw_fb_vector outputs = tw_fb_vec(fb, table, SUBGRAPH_OUTPUTS, 4);
   if (fb->bad) return malformed(e);
-  if (tensors.count > *tensors_left || nodes.count > *nodes_left) {
+  uint32_t tensor_count = tw_fb_count(fb, tensors), node_count = tw_fb_count(fb, nodes);
+  if (tensor_count > *tensors_left || node_count > *nodes_left) {
     return tw_fail_model(e, TW_E_LIMIT, "more than %d tensors or %d operators", TW_MAX_TENSORS,
                          TW_MAX_NODES);
   }
-  *tensors_left -= tensors.count;
-  *nodes_left -= nodes.count;
-  g->tensors = tw_alloc(e, tensors.count * (uint32_t)sizeof *g->tensors);
-  g->nodes = tw_alloc(e, nodes.count * (uint32_t)sizeof *g->nodes);
+  *tensors_left -= tensor_count;
+  *nodes_left -= node_count;
+  g->tensors = tw_alloc(e, tensor_count * (uint32_t)sizeof *g->tensors);
+  g->nodes = tw_alloc(e, node_count * (uint32_t)sizeof *g->nodes);
   if (g->tensors == NULL || g->nodes == NULL) return TW_E_ARENA;
-  for (uint32_t i = 0; i < tensors.count; i++) {
+  for (uint32_t i = 0; i < tensor_count; i++) {
     TW_TRY(load_tensor(e, tw_fb_at(fb, tensors, i), buffers, i, &g->tensors[i]));
     g->tensor_count++;
   }
   TW_TRY(ints(e, inputs, TW_MAX_TENSORS, &g->inputs));
   TW_TRY(ints(e, outputs, TW_MAX_TENSORS, &g->outputs));
-  g->input_count = (uint16_t)inputs.count;
-  g->output_count = (uint16_t)outputs.count;
-  TW_TRY(check_indices(e, g->inputs, inputs.count, g, false));
-  TW_TRY(check_indices(e, g->outputs, outputs.count, g, false));
-  for (uint32_t i = 0; i < nodes.count; i++) {
+  g->input_count = (uint16_t)tw_fb_count(fb, inputs);
+  g->output_count = (uint16_t)tw_fb_count(fb, outputs);
+  TW_TRY(check_indices(e, g->inputs, g->input_count, g, false));
+  TW_TRY(check_indices(e, g->outputs, g->output_count, g, false));
+  for (uint32_t i = 0; i < node_count; i++) {
     e->node = (int32_t)i;
     TW_TRY(load_node(e, g, opcodes, tw_fb_at(fb, nodes, i), &g->nodes[i]));
     g->node_count++;
   }
   e->node = -1;
-  for (uint32_t i = 0; i < tensors.count; i++) {
+  for (uint32_t i = 0; i < tensor_count; i++) {
     if (g->tensors[i].flags & TW_TENSOR_UNSIZED) return dynamic(e, i);
   }
   return fb->bad ? malformed(e) : TW_OK;
@@ -288,7 +303,7 @@ static tw_status check_interface(tw_engine *e) {
 tw_status tw_load(tw_engine *e) {
   tw_fb *fb = &e->fb;
   if (fb->bytes < 16) return tw_fail_model(e, TW_E_MODEL, "%u bytes are no model", fb->bytes);
-  if (memcmp(fb->data + 4, "TFL3", 4) != 0) {
+  if (tw_load_u32(fb->data + 4) != TW_SCHEMA_IDENTIFIER) {
     return tw_fail_model(e, TW_E_VERSION, "no TensorFlow Lite model: the identifier is not TFL3");
   }
   tw_fb_table model = tw_fb_root(fb);
@@ -298,14 +313,15 @@ tw_status tw_load(tw_engine *e) {
   if (version != TW_SCHEMA_VERSION) {
     return tw_fail_model(e, TW_E_VERSION, "schema version %d, not 3", (int)version);
   }
-  if (subgraphs.count == 0) return tw_fail_model(e, TW_E_MODEL, "the model has no subgraph");
-  if (subgraphs.count > TW_MAX_NODES) return tw_fail_model(e, TW_E_LIMIT, "too many subgraphs");
-  e->subgraphs = tw_alloc(e, subgraphs.count * (uint32_t)sizeof *e->subgraphs);
+  uint32_t count = tw_fb_count(fb, subgraphs);
+  if (count == 0) return tw_fail_model(e, TW_E_MODEL, "the model has no subgraph");
+  if (count > TW_MAX_NODES) return tw_fail_model(e, TW_E_LIMIT, "too many subgraphs");
+  e->subgraphs = tw_alloc(e, count * (uint32_t)sizeof *e->subgraphs);
   if (e->subgraphs == NULL) return TW_E_ARENA;
-  memset(e->subgraphs, 0, subgraphs.count * sizeof *e->subgraphs);
-  e->subgraph_count = (uint16_t)subgraphs.count;
+  memset(e->subgraphs, 0, count * sizeof *e->subgraphs);
+  e->subgraph_count = (uint16_t)count;
   uint32_t tensors_left = TW_MAX_TENSORS, nodes_left = TW_MAX_NODES, variables = 0;
-  for (uint32_t i = 0; i < subgraphs.count; i++) {
+  for (uint32_t i = 0; i < count; i++) {
     e->subgraph = (int32_t)i;
     tw_fb_table table = tw_fb_at(fb, subgraphs, i);
     tw_subgraph *g = &e->subgraphs[i];

@@ -30,8 +30,9 @@ int64_t tw_index_at(const tw_tensor *t, uint32_t i) {
     case TW_INT8: return ((const int8_t *)t->data)[i];
     case TW_INT16: return ((const int16_t *)t->data)[i];
     case TW_INT32: return ((const int32_t *)t->data)[i];
-    default: return ((const int64_t *)t->data)[i];
+    case TW_INT64: return ((const int64_t *)t->data)[i];
   }
+  return 0;
 }
 
 tw_status tw_expect_indices(tw_engine *e, const tw_node *node, uint32_t i, uint32_t count) {

@@ -4,8 +4,8 @@
 
 #include "tw_kernel.h"
 
-/* A set of types as a bit mask. */
-#define TW_TYPE(type) (1u << (type))
+/* A set of types as a bit mask; a type that the build lacks is in none. */
+#define TW_TYPE(type) (1u << ((type) & 31) & TW_TYPES)
 enum {
   TW_TYPES_F_I8_I16 = TW_TYPE(TW_FLOAT32) | TW_TYPE(TW_INT8) | TW_TYPE(TW_INT16),
   TW_TYPES_F_I8_I16_I32 = TW_TYPES_F_I8_I16 | TW_TYPE(TW_INT32),

@@ -31,22 +31,22 @@ static tw_status find_offline_plan(tw_engine *e, uint32_t *position) {
   uint32_t tensor_count = 0;
   for (uint32_t g = 0; g < e->subgraph_count; g++) tensor_count += e->subgraphs[g].tensor_count;
   *position = 0;
-  for (uint32_t i = 0; i < metadata.count && !fb->bad; i++) {
+  for (uint32_t i = 0; i < tw_fb_count(fb, metadata) && !fb->bad; i++) {
     tw_fb_table entry = tw_fb_at(fb, metadata, i);
     tw_fb_vector entry_name = tw_fb_vec(fb, entry, METADATA_NAME, 1);
-    if (entry_name.count != sizeof name - 1 ||
-        memcmp(fb->data + entry_name.pos, name, sizeof name - 1) != 0) {
+    if (tw_fb_count(fb, entry_name) != sizeof name - 1 ||
+        memcmp(tw_fb_elements(fb, entry_name), name, sizeof name - 1) != 0) {
       continue;
     }
     uint32_t buffer = (uint32_t)tw_fb_i32(fb, entry, METADATA_BUFFER, 0);
     tw_fb_vector data = tw_fb_vec(fb, tw_fb_at(fb, buffers, buffer), BUFFER_DATA, 1);
-    uint32_t entries = data.count < 12 ? 0 : tw_load_u32(fb->data + data.pos + 8);
-    if (fb->bad || data.count < 12 || entries != tensor_count ||
-        data.count < 12 + 4 * (uint64_t)entries) {
+    uint32_t bytes = tw_fb_count(fb, data);
+    uint32_t entries = bytes < 12 ? 0 : tw_load_u32(tw_fb_elements(fb, data) + 8);
+    if (fb->bad || bytes < 12 || entries != tensor_count || bytes < 12 + 4 * (uint64_t)entries) {
       return tw_fail_model(e, TW_E_MODEL, "the offline memory plan has %u entries for %u tensors",
                            entries, tensor_count);
     }
-    *position = data.pos + 12;
+    *position = data.pos + 4 + 12;
   }
   if (fb->bad) return tw_fail_model(e, TW_E_MODEL, "malformed flatbuffer: metadata");
   return TW_OK;
@@ -72,8 +72,8 @@ static void outlive(record *r) {
 }
 
 static tw_status collect(tw_engine *e, plan *p) {
-  uint32_t offline;
-  TW_TRY(find_offline_plan(e, &offline));
+  uint32_t offline = 0;
+  if (TW_HAS_OFFLINE_PLAN) TW_TRY(find_offline_plan(e, &offline));
   for (uint32_t g = 0; g < e->subgraph_count; g++) {
     for (uint32_t i = 0; i < e->subgraphs[g].tensor_count; i++) {
       tw_tensor *t = &e->subgraphs[g].tensors[i];
@@ -161,7 +161,7 @@ static tw_status mark_lifetimes(tw_engine *e, plan *p) {
           return tw_fail_model(e, TW_E_MODEL, "nothing writes output %u", (unsigned)i);
         }
         use(r, now);
-        if (depth == 0 && e->may_stop && r != NULL) outlive(r);
+        if (TW_HAS_STOPS && depth == 0 && e->may_stop && r != NULL) outlive(r);
       }
       if (depth == 0) return TW_OK;
       depth--;
@@ -179,8 +179,8 @@ static tw_status mark_lifetimes(tw_engine *e, plan *p) {
       }
     }
     int32_t callees[2];
-    uint32_t callee_count;
-    TW_TRY(tw_callees(e, node, callees, &callee_count));
+    uint32_t callee_count = 0;
+    if (TW_HAS_CALLS) TW_TRY(tw_callees(e, node, callees, &callee_count));
     if (f->call < callee_count) {
       TW_VERIFY(e, depth < TW_MAX_DEPTH, TW_E_LIMIT, "subgraphs nested more than %d deep",
                 TW_MAX_DEPTH);
@@ -235,7 +235,7 @@ static void place(plan *p, uint16_t *head, uint32_t index) {
 /* Place all buffers that are ever alive; returns the bytes of arena that they span. */
 static uint32_t place_all(plan *p) {
   uint16_t head = NONE;
-  for (uint32_t i = 0; i < p->count; i++) {
+  for (uint32_t i = 0; TW_HAS_OFFLINE_PLAN && i < p->count; i++) {
     if (p->records[i].first != NEVER && p->records[i].offset != ONLINE) insert(p, &head, i);
   }
   for (;;) { /* the largest buffer left; the later one of equals */

@@ -87,9 +87,12 @@ tw_status tw_sum_prepare(tw_engine *e, tw_node *node, bool subtract) {
     case TW_INT32:
       s->binary.row = subtract ? sub_i32 : add_i32;
       return prepare_i32(e, node, activation, s);
-    default:
-      s->binary.row = tw_output(e, node, 0)->type == TW_INT8 ? TW_FAST_OR(tw_fast_sum_i8, sum_i8)
-                                                             : sum_i16;
+    case TW_INT8:
+      s->binary.row = TW_FAST_OR(tw_fast_sum_i8, sum_i8);
+      return prepare_quantized(e, node, activation, s);
+    case TW_INT16:
+      s->binary.row = sum_i16;
       return prepare_quantized(e, node, activation, s);
   }
+  return TW_OK;
 }

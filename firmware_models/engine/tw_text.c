@@ -4,6 +4,8 @@
 #include "tw_internal.h"
 #include "tw_op_names.h"
 
+#if TW_HAS_TEXTS
+
 typedef struct {
   char *text;
   uint32_t room; /* bytes left, the final NUL included */
@@ -85,6 +87,8 @@ tw_status tw_fail_model(tw_engine *e, tw_status status, const char *format, ...)
   va_end(arguments);
   return status;
 }
+
+#endif
 
 const char *tw_type_name(uint8_t type) {
   static const char names[][12] = {"FLOAT32", "FLOAT16", "INT32", "UINT8", "INT64", "STRING",

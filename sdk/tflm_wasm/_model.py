@@ -132,6 +132,11 @@ class Model:
             raise MalformedModelError(f"{value} entries in a file of {len(self._data)} bytes")
         return value
 
+    @property
+    def subgraph_count(self) -> int:
+        """The number of subgraphs, at least one."""
+        return len(self._subgraphs)
+
     def tensor_count(self, subgraph: int = 0) -> int:
         """Return the number of tensors of a subgraph."""
         with reading("tensors"):

@@ -15,6 +15,7 @@ from tests.support.firmware import CACHE, firmware, needs_qemu, needs_tools, run
 from tests.support.models import Graph, Model, Op, Tensor
 from tflm_wasm import Module, Session, aot, build
 from tflm_wasm._inspect_ops import builtin_names
+from tflm_wasm._selection import file_stem
 from tflm_wasm.aot import _engine, _wasm2c
 
 pytestmark = needs_tools
@@ -116,10 +117,10 @@ def test_a_model_beyond_tflm_gives_the_hosts_bytes():
 
 def test_an_op_is_found_in_its_file_by_its_name():
     for name in builtin_names().values():
-        assert _engine._file_stem(name) == name.lower()
-    assert _engine._file_stem("SignalFftAutoScale") == "signal_fft_auto_scale"
+        assert file_stem(name) == name.lower()
+    assert file_stem("SignalFftAutoScale") == "signal_fft_auto_scale"
     digits = "conv_2d depthwise_conv_2d fully_connected max_pool_2d reshape softmax"
-    assert " ".join(_engine.ops_of(zoo("digits_int8").model)) == digits
+    assert " ".join(_engine.selection_of(zoo("digits_int8").model).ops) == digits
 
 
 def test_every_custom_op_is_in_the_file_of_its_name():
@@ -129,7 +130,7 @@ def test_every_custom_op_is_in_the_file_of_its_name():
         for name in re.findall(r'\.custom = "([^"]+)"', path.read_text(encoding="utf-8"))
     }
     assert len(found) >= 17
-    assert found == {name: _engine._file_stem(name) for name in found}
+    assert found == {name: file_stem(name) for name in found}
 
 
 @needs_qemu

@@ -142,7 +142,7 @@ static int eval(tw_engine *e, tw_node *node) {
     switch (x->type) {
       case TW_INT8: product_i8(m, lhs, rhs, out); break;
       case TW_INT16: product_i16(m, lhs, rhs, out); break;
-      default: product_f32(m, lhs, rhs, out); break;
+      case TW_FLOAT32: product_f32(m, lhs, rhs, out); break;
     }
   }
   return TW_OK;

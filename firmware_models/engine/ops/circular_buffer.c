@@ -15,7 +15,7 @@ static tw_status period_option(tw_engine *e, const tw_node *node, int32_t *perio
   tw_fb_vector bytes;
   TW_TRY(tw_custom_options(e, node, &bytes));
   *period = 0;
-  return bytes.count > 0 ? tw_int_options(e, node, period, 1) : TW_OK;
+  return tw_fb_count(&e->fb, bytes) > 0 ? tw_int_options(e, node, period, 1) : TW_OK;
 }
 
 /* The period of buffer `node`, whose model does not give it. TFLM knows two models of that kind: it

@@ -82,7 +82,7 @@ static tw_status prepare(tw_engine *e, tw_node *node) {
     tw_activation_range_f32(activation, &c->range.low, &c->range.high);
     return TW_OK;
   }
-  int32_t bias_type = tw_fb_u8(&e->fb, options, OPTION_BIAS_TYPE, TW_FLOAT32);
+  int32_t bias_type = tw_fb_u8(&e->fb, options, OPTION_BIAS_TYPE, TW_BIAS_FLOAT32);
   TW_TRY(tw_requant_prepare(e, node, channels, activation, bias_type, false, &c->q));
   if (tw_input(e, node, 0)->type != TW_INT8) return TW_OK;
   return tw_fast_conv_prepare(e, node, &c->q, &c->work);
@@ -190,7 +190,7 @@ static int eval(tw_engine *e, tw_node *node) {
   switch (tw_input(e, node, 0)->type) {
     case TW_INT8: tw_window_slide(e, node, window, pixel_i8); break;
     case TW_INT16: tw_window_slide(e, node, window, pixel_i16); break;
-    default: tw_window_slide(e, node, window, pixel_f32); break;
+    case TW_FLOAT32: tw_window_slide(e, node, window, pixel_f32); break;
   }
   return TW_OK;
 }

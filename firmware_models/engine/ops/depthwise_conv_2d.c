@@ -170,7 +170,7 @@ static int eval(tw_engine *e, tw_node *node) {
   switch (tw_input(e, node, 0)->type) {
     case TW_INT8: tw_window_slide(e, node, window, pixel_i8); break;
     case TW_INT16: tw_window_slide(e, node, window, pixel_i16); break;
-    default: tw_window_slide(e, node, window, pixel_f32); break;
+    case TW_FLOAT32: tw_window_slide(e, node, window, pixel_f32); break;
   }
   return TW_OK;
 }

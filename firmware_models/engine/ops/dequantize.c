@@ -31,7 +31,7 @@ static int eval(tw_engine *e, tw_node *node) {
   switch (input->type) {
     case TW_INT8: dequantize_i8(node->data, input->data, output->data, count); break;
     case TW_UINT8: dequantize_u8(node->data, input->data, output->data, count); break;
-    default: dequantize_i16(node->data, input->data, output->data, count); break;
+    case TW_INT16: dequantize_i16(node->data, input->data, output->data, count); break;
   }
   return TW_OK;
 }

@@ -61,7 +61,8 @@ static tw_status prepare_i8(tw_engine *e, const tw_node *node, int32_t activatio
   d->zero_points[0] = (int16_t)a.zero_point;
   d->zero_points[1] = (int16_t)b.zero_point;
   d->out_zero_point = (int16_t)out.zero_point;
-  return tw_activation_range(e, activation, TW_INT8, out.scale, out.zero_point, &d->low, &d->high);
+  return tw_activation_range(e, activation, tw_output(e, node, 0)->type, out.scale, out.zero_point,
+                             &d->low, &d->high);
 }
 
 static tw_status prepare(tw_engine *e, tw_node *node) {
@@ -85,8 +86,9 @@ static tw_status prepare(tw_engine *e, tw_node *node) {
       }
       tw_activation_range_i32(activation, &d->low, &d->high);
       return TW_OK;
-    default: d->binary.row = row_i8; return prepare_i8(e, node, activation, d);
+    case TW_INT8: d->binary.row = row_i8; return prepare_i8(e, node, activation, d);
   }
+  return TW_OK;
 }
 
 static int eval(tw_engine *e, tw_node *node) {

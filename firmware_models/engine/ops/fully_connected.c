@@ -52,7 +52,7 @@ static tw_status prepare_quantized(tw_engine *e, tw_node *node, tw_fb_table opti
   dense *d = node->data = tw_alloc(e, (uint32_t)(sizeof *d + packed * sizeof d->row[0]));
   if (d == NULL) return TW_E_ARENA;
   d->work = NULL;
-  int32_t bias_type = tw_fb_u8(&e->fb, options, OPTION_BIAS_TYPE, TW_FLOAT32);
+  int32_t bias_type = tw_fb_u8(&e->fb, options, OPTION_BIAS_TYPE, TW_BIAS_FLOAT32);
   TW_TRY(tw_requant_prepare(e, node, tw_dim(weights, -2), activation, bias_type, true, &d->q));
   TW_VERIFY(e, !packed || !d->q.per_channel, TW_E_PARAM, "scales per channel for int4 weights");
   if (packed) return tw_request_scratch(e, (uint32_t)tw_dim(weights, -1), &d->row[0]);
@@ -183,7 +183,7 @@ static int eval(tw_engine *e, tw_node *node) {
         row_i16(node->data, (int16_t *)input->data + x, weights, bias,
                 (int16_t *)output->data + out);
         break;
-      default:
+      case TW_FLOAT32:
         row_f32(*(tw_range_f32 *)node->data, (float *)input->data + x, weights, bias,
                 (float *)output->data + out);
         break;

@@ -63,10 +63,14 @@ static tw_status prepare(tw_engine *e, tw_node *node) {
       m->binary.row = mul_i32;
       tw_activation_range_i32(activation, &m->low, &m->high);
       return TW_OK;
-    default:
-      m->binary.row = tw_output(e, node, 0)->type == TW_INT8 ? mul_i8 : mul_i16;
+    case TW_INT8:
+      m->binary.row = mul_i8;
+      return prepare_quantized(e, node, activation, m);
+    case TW_INT16:
+      m->binary.row = mul_i16;
       return prepare_quantized(e, node, activation, m);
   }
+  return TW_OK;
 }
 
 const tw_op tw_op_mul = {.code = 18, .prepare = prepare, .eval = tw_binary_eval};

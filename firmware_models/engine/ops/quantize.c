@@ -47,27 +47,29 @@ QUANTIZE(i32_to_i8, int32_t, int8_t, requantize, INT8_MIN, INT8_MAX)
 QUANTIZE(i32_to_i16, int32_t, int16_t, requantize, INT16_MIN, INT16_MAX)
 QUANTIZE(u8_to_i8, uint8_t, int8_t, requantize, INT8_MIN, INT8_MAX)
 
-static const struct {
-  uint8_t in, out;
-  quantize_fn run;
-} pairs[] = {
-    {TW_FLOAT32, TW_INT8, f32_to_i8}, {TW_FLOAT32, TW_INT16, f32_to_i16},
-    {TW_INT8, TW_INT8, i8_to_i8},     {TW_INT8, TW_UINT8, i8_to_u8},
-    {TW_INT8, TW_INT16, i8_to_i16},   {TW_INT8, TW_INT32, i8_to_i32},
-    {TW_INT16, TW_INT8, i16_to_i8},   {TW_INT16, TW_INT16, i16_to_i16},
-    {TW_INT16, TW_INT32, i16_to_i32}, {TW_INT32, TW_INT8, i32_to_i8},
-    {TW_INT32, TW_INT16, i32_to_i16}, {TW_UINT8, TW_INT8, u8_to_i8},
-};
+/* NULL for a pair of types that there is nothing for. */
+static quantize_fn runner(uint8_t in, uint8_t out) {
+  if (in == TW_FLOAT32 && out == TW_INT8) return f32_to_i8;
+  if (in == TW_FLOAT32 && out == TW_INT16) return f32_to_i16;
+  if (in == TW_INT8 && out == TW_INT8) return i8_to_i8;
+  if (in == TW_INT8 && out == TW_UINT8) return i8_to_u8;
+  if (in == TW_INT8 && out == TW_INT16) return i8_to_i16;
+  if (in == TW_INT8 && out == TW_INT32) return i8_to_i32;
+  if (in == TW_INT16 && out == TW_INT8) return i16_to_i8;
+  if (in == TW_INT16 && out == TW_INT16) return i16_to_i16;
+  if (in == TW_INT16 && out == TW_INT32) return i16_to_i32;
+  if (in == TW_INT32 && out == TW_INT8) return i32_to_i8;
+  if (in == TW_INT32 && out == TW_INT16) return i32_to_i16;
+  if (in == TW_UINT8 && out == TW_INT8) return u8_to_i8;
+  return NULL;
+}
 
 static tw_status prepare(tw_engine *e, tw_node *node) {
   TW_TRY(tw_expect_unary(e, node));
   const tw_tensor *input = tw_input(e, node, 0), *output = tw_output(e, node, 0);
   quantize *q = node->data = tw_alloc(e, sizeof *q);
   if (q == NULL) return TW_E_ARENA;
-  *q = (quantize){0};
-  for (uint32_t i = 0; i < TW_COUNT(pairs); i++) {
-    if (pairs[i].in == input->type && pairs[i].out == output->type) q->run = pairs[i].run;
-  }
+  *q = (quantize){.run = runner(input->type, output->type)};
   TW_VERIFY(e, q->run != NULL, TW_E_TYPE, "%s to %s", tw_type_name(input->type),
             tw_type_name(output->type));
   tw_affine in, out;

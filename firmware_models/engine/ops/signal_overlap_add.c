@@ -12,7 +12,7 @@ static tw_status prepare(tw_engine *e, tw_node *node) {
   TW_TRY(tw_type_option(e, node, &type));
   TW_TRY(tw_int_options(e, node, options, 2));
   TW_VERIFY(e, type == TW_INT16 || type == TW_FLOAT32, TW_E_TYPE, "option T is %d", (int)type);
-  const tw_slot slots[] = {{(uint8_t)type, TW_ANY_RANK}, {(uint8_t)type, TW_ANY_RANK}};
+  const tw_slot slots[] = {{(uint16_t)type, TW_ANY_RANK}, {(uint16_t)type, TW_ANY_RANK}};
   TW_TRY(tw_expect_slots(e, node, slots, 1, 1));
   const tw_tensor *input = tw_input(e, node, 0), *output = tw_output(e, node, 0);
   TW_VERIFY(e, input->rank >= 2 && input->rank == output->rank + 1, TW_E_SHAPE, "ranks %d and %d",

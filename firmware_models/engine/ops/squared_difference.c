@@ -59,7 +59,7 @@ static tw_status prepare(tw_engine *e, tw_node *node) {
     case TW_FLOAT32: s->binary.row = row_f32; return TW_OK;
     case TW_INT32: s->binary.row = row_i32; return TW_OK;
     case TW_INT8: s->binary.row = row_i8; break;
-    default: s->binary.row = row_i16; break;
+    case TW_INT16: s->binary.row = row_i16; break;
   }
   return prepare_quantized(e, node, s);
 }

@@ -6,13 +6,14 @@ static tw_status squeezed(tw_engine *e, const tw_node *node, const tw_tensor *in
   tw_fb_table options;
   TW_TRY(tw_options(e, node, TW_OPTIONS_SQUEEZE, &options));
   tw_fb_vector named = tw_fb_vec(&e->fb, options, 0, 4);
+  uint32_t count = tw_fb_count(&e->fb, named);
   *bits = 0;
-  for (uint32_t i = 0; named.count == 0 && i < input->rank; i++) {
+  for (uint32_t i = 0; count == 0 && i < input->rank; i++) {
     if (input->dims[i] == 1) *bits |= 1u << i;
   }
-  TW_VERIFY(e, named.count <= TW_MAX_RANK, TW_E_PARAM, "%u dimensions", (unsigned)named.count);
-  for (uint32_t i = 0; i < named.count; i++) {
-    int32_t axis = tw_load_i32(e->fb.data + named.pos + 4 * i);
+  TW_VERIFY(e, count <= TW_MAX_RANK, TW_E_PARAM, "%u dimensions", (unsigned)count);
+  for (uint32_t i = 0; i < count; i++) {
+    int32_t axis = tw_load_i32(tw_fb_elements(&e->fb, named) + 4 * i);
     TW_TRY(tw_expect_axis(e, &axis, input->rank));
     TW_VERIFY(e, input->dims[axis] == 1, TW_E_PARAM, "dimension %d is %d", (int)axis,
               (int)input->dims[axis]);

@@ -25,8 +25,9 @@ static int eval(tw_engine *e, tw_node *node) {
   switch (tw_input(e, node, 0)->type) {
     case TW_INT8: return tw_map_int(e, node, of_i8);
     case TW_INT16: return tw_map_int(e, node, of_i16);
-    default: return tw_map_f32(e, node, tw_tanhf);
+    case TW_FLOAT32: return tw_map_f32(e, node, tw_tanhf);
   }
+  return TW_OK;
 }
 
 const tw_op tw_op_tanh = {.code = 28, .prepare = prepare, .eval = eval};

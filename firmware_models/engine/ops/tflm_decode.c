@@ -1,4 +1,5 @@
 #include "tw_custom.h"
+#include "tw_move.h"
 
 /* TFLM_DECODE: constants that the model holds compressed. For each output there are two inputs, the
  * encoded elements and how to decode them: a header of 16 bytes, then a table. */
@@ -148,13 +149,11 @@ static tw_status find_zeros(tw_engine *e, const tw_tensor *output, tw_quant q, d
 /* What the header says beyond the kind and the versions. */
 static tw_status read_header(tw_engine *e, const uint8_t *header, const tw_tensor *output,
                              decoder *d) {
-  const uint32_t any = 1u << TW_BOOL | 1u << TW_FLOAT32 | 1u << TW_INT8 | 1u << TW_INT16 |
-                       1u << TW_INT32 | 1u << TW_INT64;
-  uint32_t types = any;
+  uint32_t types = TW_TYPES_F_I8_I16_I32 | TW_TYPE(TW_INT64) | TW_TYPE(TW_BOOL);
   if (d->kind == HUFFMAN) {
     d->wide = header[HEADER_OPTIONS] & 1;
     d->width = (uint8_t)((header[HEADER_OPTIONS] >> 4) + 1);
-    types = 1u << TW_INT8 | (d->wide ? 1u << TW_INT16 : 0);
+    types = TW_TYPE(TW_INT8) | (d->wide ? TW_TYPE(TW_INT16) : 0);
   } else if (d->kind == LOOK_UP) {
     d->width = header[HEADER_OPTIONS] & 7;
     d->stride = header[HEADER_STRIDE];

@@ -172,7 +172,7 @@ static int eval(tw_engine *e, tw_node *node) {
           switch (output->type) {
             case TW_INT8: ((int8_t *)output->data)[at] = output_i8(&p, c); break;
             case TW_INT16: ((int16_t *)output->data)[at] = output_i16(&p, c); break;
-            default: ((float *)output->data)[at] = output_f32(&p, c); break;
+            case TW_FLOAT32: ((float *)output->data)[at] = output_f32(&p, c); break;
           }
         }
       }

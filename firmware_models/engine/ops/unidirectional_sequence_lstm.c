@@ -33,7 +33,7 @@ typedef struct {
 
 /* ---- prepare ---- */
 
-TW_SMALL static tw_status expect(tw_engine *e, const tw_node *node, uint32_t i, uint8_t type) {
+TW_SMALL static tw_status expect(tw_engine *e, const tw_node *node, uint32_t i, tw_type type) {
   const tw_tensor *t = tw_input(e, node, i);
   TW_VERIFY(e, t != NULL, TW_E_MODEL, "input %u is missing", (unsigned)i);
   TW_VERIFY(e, t->type == type, TW_E_TYPE, "input %u has type %s", (unsigned)i,
@@ -47,7 +47,7 @@ TW_SMALL static tw_status prepare_types(tw_engine *e, const tw_node *node) {
   if (!real && input->type != TW_INT8 && input->type != TW_INT16) {
     return tw_fail_type(e, "input 0", input);
   }
-  uint8_t bias = real ? TW_FLOAT32 : input->type == TW_INT8 ? TW_INT32 : TW_INT64;
+  tw_type bias = real ? TW_FLOAT32 : input->type == TW_INT8 ? TW_INT32 : TW_INT64;
   for (uint32_t i = WEIGHTS; i < INPUTS; i++) {
     if (i < RECURRENT + GATES) {
       TW_TRY(expect(e, node, i, real ? TW_FLOAT32 : TW_INT8));
@@ -58,7 +58,7 @@ TW_SMALL static tw_status prepare_types(tw_engine *e, const tw_node *node) {
                 "norms are not supported", (unsigned)i);
     }
   }
-  TW_TRY(expect(e, node, HIDDEN, input->type));
+  TW_TRY(expect(e, node, HIDDEN, (tw_type)input->type));
   TW_TRY(expect(e, node, CELL, real ? TW_FLOAT32 : TW_INT16));
   return output->type == input->type ? TW_OK : tw_fail_type(e, "output 0", output);
 }
@@ -254,7 +254,7 @@ TW_SMALL static void step(const tw_engine *e, const tw_node *node, operands o, u
         ((int16_t *)out)[u] =
             (int16_t)saturate_i16(unit_quantized(e, node, o, u, true, (int16_t *)cell + u));
         break;
-      default: ((float *)out)[u] = unit_f32(e, node, o, u, (float *)cell + u); break;
+      case TW_FLOAT32: ((float *)out)[u] = unit_f32(e, node, o, u, (float *)cell + u); break;
     }
   }
 }

@@ -1,11 +1,12 @@
 #include "tw_kernel.h"
 
-/* The name at `pos` in the model, its length being in front of it; 0 is no name. */
+/* Whether two names of the model, at these positions, are the same; 0 is no name. */
 static bool same_name(const tw_fb *fb, uint32_t a, uint32_t b) {
   if (a == 0 || b == 0) return a == b;
-  uint32_t bytes = tw_load_u32(fb->data + a - 4);
-  if (tw_load_u32(fb->data + b - 4) != bytes) return false;
-  return memcmp(fb->data + a, fb->data + b, bytes) == 0;
+  tw_fb_vector x = {a}, y = {b};
+  uint32_t bytes = tw_fb_count(fb, x);
+  if (tw_fb_count(fb, y) != bytes) return false;
+  return memcmp(tw_fb_elements(fb, x), tw_fb_elements(fb, y), bytes) == 0;
 }
 
 /* A handle without a container means any container, as in TFLM. */

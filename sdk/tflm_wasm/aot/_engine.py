@@ -1,24 +1,46 @@
-"""The engine for a board: the model's ops, the core's kernels, and as little RAM as possible."""
+"""Engines with only what a model needs, without SIMD: for a board, and for a minimal module."""
 
 from __future__ import annotations
 
 import importlib.util
-import re
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from tflm_wasm._build import measure_arena
-from tflm_wasm._inspect_ops import builtin_names, read_ops
+from tflm_wasm._inspect_ops import builtin_names
+from tflm_wasm._selection import PARTS, Selection, select
 from tflm_wasm._wasm_rewrite import without_imports
 from tflm_wasm.aot import _sources
 from tflm_wasm.aot._cache import Cache
-from tflm_wasm.aot._errors import AotError
+from tflm_wasm.aot._errors import AotError, ToolFailedError
+from tflm_wasm.aot._tools import zig_version
+
+
+@dataclass(frozen=True)
+class Purpose:
+    """What an engine is compiled for: options of the compiler, and the size of its stack."""
+
+    options: tuple[str, ...]
+    stack_bytes: int
+
 
 # The board's compiler unrolls and computes addresses itself, and better, when nobody did before.
-_COMPILE: Final = ("-Os", "-fno-unroll-loops", "-mllvm", "-disable-lsr", "-DTW_WITHOUT_MANY")
-STACK_BYTES: Final = 2048
+BOARD: Final = Purpose(
+    ("-Os", "-fno-unroll-loops", "-mllvm", "-disable-lsr", "-DTW_HAS_MANY=0", "-DTW_IMPORTS"),
+    stack_bytes=2048,
+)
+# The smallest that the compiler makes. The whole engine has been asked about the model before, and
+# its sentences are better than none.
+MODULE: Final = Purpose(
+    (
+        *("-Xclang", "-Oz", "-mllvm", "-disable-lsr", "-mllvm", "-inline-threshold=0"),
+        *("-DTW_HAS_MANY=0", "-DTW_HAS_TEXTS=0"),
+    ),
+    stack_bytes=4096,
+)
 
 
 def _build_script() -> Any:
@@ -38,17 +60,17 @@ def all_ops() -> list[str]:
     return sorted(path.stem for path in (_sources.engine() / "ops").glob("*.c"))
 
 
-def ops_of(model: bytes) -> list[str]:
-    """Return the names of the model's ops that the engine has, as in the engine's ops/ folder."""
-    return sorted(set(all_ops()) & {_file_stem(op.name) for op in read_ops(model)})
+def everything() -> Selection:
+    """Return all that the engine has."""
+    return Selection(tuple(all_ops()), 0x3FFFF, PARTS)
 
 
-def _file_stem(name: str) -> str:
-    """Return an op's name as its file in ops/ has it: CONV_2D, SignalFftAutoScale in snake case."""
-    return re.sub("(?<=[a-z])(?=[A-Z])", "_", name).lower()
+def selection_of(model: bytes) -> Selection:
+    """Return what a model needs of the engine."""
+    return select(model, all_ops())
 
 
-def _op_names(ops: list[str]) -> str:
+def _op_names(ops: tuple[str, ...]) -> str:
     """Return the C of a table of names with these ops only: all names take 3 KB of RAM."""
     cases = "".join(
         f'    case {code}: return "{name}";\n'
@@ -68,27 +90,40 @@ def twins(kernels: str) -> tuple[list[Path], tuple[str, ...]]:
     return script.twins(kernels), script.KERNELS[kernels][1]
 
 
-def build(ops: list[str], kernels: str, cache: Cache) -> bytes:
-    """Compile the engine with these ops and kernels to WebAssembly."""
-    options = (*_COMPILE, "-DTW_IMPORTS")
+def build(selection: Selection, purpose: Purpose, cache: Cache, kernels: str = "plain") -> bytes:
+    """Compile the engine to WebAssembly; the same selection and compiler give the same bytes.
+
+    Raises:
+        ToolMissingError, ToolFailedError: The compiler is not installed, or it failed.
+    """
+    options = (*purpose.options, *selection.options)
+    op_names = _op_names(selection.ops)
 
     def make() -> bytes:
         with tempfile.TemporaryDirectory() as folder:
             names = Path(folder) / "tw_op_names.c"
-            names.write_text(_op_names(ops))
+            names.write_text(op_names)
             output = Path(folder) / "engine.wasm"
-            _build_script().build_engine(
-                output,
-                ops,
-                options=options,
-                stack_bytes=STACK_BYTES,
-                op_names=names,
-                kernels=kernels,
-            )
+            try:
+                _build_script().build_engine(
+                    output,
+                    list(selection.ops),
+                    options=options,
+                    stack_bytes=purpose.stack_bytes,
+                    op_names=names,
+                    kernels=kernels,
+                )
+            except RuntimeError as error:
+                raise ToolFailedError(
+                    f"The engine was not compiled: {error}", tool="ziglang", output=str(error)
+                ) from error
             return output.read_bytes()
 
-    sources = _sources.digest(_sources.engine(), _sources.root() / "abi")
-    return cache.get("engine", (sources, kernels, *options, str(STACK_BYTES), _op_names(ops)), make)
+    made_of = (
+        *(_sources.digest(_sources.engine(), _sources.root() / "abi"), zig_version()),
+        *(kernels, *options, str(purpose.stack_bytes), *selection.ops),
+    )
+    return cache.get("engine", made_of, make)
 
 
 def arena_needed(engine: bytes, model: bytes, cache: Cache) -> int:

@@ -13,6 +13,7 @@ from typing import Final
 from tflm_wasm import _abi
 from tflm_wasm._block import Block, place_arena
 from tflm_wasm._module import Module
+from tflm_wasm._selection import Selection
 from tflm_wasm._wasm import parse
 from tflm_wasm.aot import _engine, _sources, _wasm2c
 from tflm_wasm.aot._board import Board, check_sandbox, load_board
@@ -119,9 +120,9 @@ def compile(  # noqa: A001 - aot.compile
 ) -> Firmware:
     """Compile a module and the firmware around it for a board.
 
-    A module with a TensorFlow Lite model gets an engine with only the model's ops, and its model
-    stays in flash. Any other module is compiled as it is. Without a module (None) the engine has
-    every op, and all RAM that is left is for the arenas of models that are uploaded.
+    A module with a TensorFlow Lite model gets an engine with only what the model needs, and its
+    model stays in flash. Any other module is compiled as it is. Without a module (None) the engine
+    has every op, and all RAM that is left is for the arenas of models that are uploaded.
 
     Raises:
         ModuleError: The module can't be used.
@@ -163,15 +164,18 @@ class _Build:
         own = Block(module.parsed.initial_bytes(0, _abi.BLOCK_BYTES))
         if module.model is None:
             return module.wasm, _Guest(own, _memory_needed(own))
-        wasm = _engine.build(_engine.ops_of(module.model), self.board.core.kernels, self.cache)
+        wasm = self._engine(_engine.selection_of(module.model))
         # Its kernels are others than those of the host's engine, and so is their scratch memory.
         needed = _engine.arena_needed(wasm, module.model, self.cache)
         arena = self.options.arena_bytes or max(own["scratch_size"], needed)
         return wasm, self._engine_guest(wasm, arena)
 
+    def _engine(self, selection: Selection) -> bytes:
+        return _engine.build(selection, _engine.BOARD, self.cache, self.board.core.kernels)
+
     def _guest_of_any_model(self) -> tuple[bytes, _Guest]:
         """Return the same for models that are uploaded: every op, all RAM that is left."""
-        wasm = _engine.build(_engine.all_ops(), self.board.core.kernels, self.cache)
+        wasm = self._engine(_engine.everything())
         guest = self._engine_guest(wasm, self.options.arena_bytes or 0)
         if self.options.arena_bytes is not None:
             return wasm, guest
@@ -287,15 +291,15 @@ class _Build:
     def _native_guest(self) -> list[Source]:
         """Return the engine without WebAssembly: what the sandbox's cost is held against."""
         engine = _sources.engine()
-        ops = _engine.ops_of(self.model or b"")
-        registry = "".join(f"TW_OP({name})\n" for name in ops)
+        selection = _engine.selection_of(self.model or b"")
+        registry = "".join(f"TW_OP({name})\n" for name in selection.ops)
         (self.folder / "ops.def").write_text(registry)
         files = [path for path in engine.glob("*.c") if path.stem != "tw_abi"]
-        files += [engine / "ops" / f"{name}.c" for name in ops]
+        files += [engine / "ops" / f"{name}.c" for name in selection.ops]
         twins, macros = _engine.twins(self.board.core.kernels)
-        files += twins
-        files.append(_sources.device() / "selftest" / "native.c")
-        options = (*self.tools.guest, *_SHARED, *_GUEST, *macros, *self.options.guest_options)
+        files += [*twins, _sources.device() / "selftest" / "native.c"]
+        options = (*self.tools.guest, *_SHARED, *_GUEST, *macros, *selection.options)
+        options = (*options, *self.options.guest_options)
         headers, made_of = (*self._headers(), engine), registry + _sources.digest(engine)
         return [Source("guest", path, options, headers, made_of) for path in files]
 

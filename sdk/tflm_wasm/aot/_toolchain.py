@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from tflm_wasm.aot._board import Core
 from tflm_wasm.aot._errors import ToolMissingError
-from tflm_wasm.aot._tools import run, zig
+from tflm_wasm.aot._tools import run, zig, zig_version
 
 _GCC: Final = "arm-none-eabi-gcc"
 _GCC_HINT: Final = f"Install it: `apt-get install gcc-{_GCC.removesuffix('-gcc')}`, or use zig."
@@ -61,10 +60,7 @@ def toolchain(compiler: str, core: Core) -> Toolchain:
 
 def _zig(core: Core) -> Toolchain:
     target = f"--target={core.target}"
-    try:
-        version = importlib.metadata.version("ziglang")
-    except importlib.metadata.PackageNotFoundError as error:
-        raise ToolMissingError("The compiler, ziglang, is not installed", tool="ziglang") from error
+    version = zig_version()
     fpu = "+vfp4d16sp" if core.fpu else ""
     return Toolchain(
         name=f"zig {version}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 import os
 import subprocess
@@ -42,6 +43,18 @@ def zig(*arguments: str, folder: Path | None = None) -> str:
     if importlib.util.find_spec("ziglang") is None:
         raise ToolMissingError("The compiler, ziglang, is not installed", tool="ziglang")
     return run("zig", sys.executable, "-m", "ziglang", *arguments, folder=folder)
+
+
+def zig_version() -> str:
+    """Return the version of the installed package ziglang.
+
+    Raises:
+        ToolMissingError: It is not installed.
+    """
+    try:
+        return importlib.metadata.version("ziglang")
+    except importlib.metadata.PackageNotFoundError as error:
+        raise ToolMissingError("The compiler, ziglang, is not installed", tool="ziglang") from error
 
 
 def wabt_folder() -> Path:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 # What each part is, in the order of `Report`.
 _FLASH = {
-    "engine": "the model's ops, compiled from WebAssembly",
+    "engine": "the model's ops and types, compiled from WebAssembly",
     "runtime": "arithmetic that the core lacks",
     "model": "read where it lies",
     "sandbox": "start-up, drivers, sandbox",
@@ -75,8 +75,8 @@ def command(
 ) -> None:
     """Compile a module or a model into firmware for a board, and show what it takes.
 
-    The firmware holds the engine with only the model's ops, the model, and the agent that talks to
-    the host. The same input and compiler give the same bytes.
+    The firmware holds the engine with only the model's ops and types, the model, and the agent that
+    talks to the host. The same input and compiler give the same bytes.
     """
     from tflm_wasm import aot, build
     from tflm_wasm._files import write_file
