@@ -1,6 +1,8 @@
-/* Functions of values that an engine for a board may import (module "tw"): one instruction each where
- * the core has the DSP extension, and the same bits everywhere else. A pair is two int16 in a word,
- * the first one low; bytes are int8. All sums wrap. */
+/* Functions that an engine for a board may import (module "tw"), and that firmware defines inline. Most
+ * are of values: one instruction each where the core has the DSP extension, and the same bits
+ * everywhere else. Those of memory are loops of vector instructions where the core has them (MVE); they
+ * read linear memory under the sandbox's rules. A pair is two int16 in a word, the first one low; bytes
+ * are int8. All sums wrap. */
 #ifndef TW_INTRINSICS_H
 #define TW_INTRINSICS_H
 
@@ -83,6 +85,36 @@ static inline uint32_t tw_sxtab16_ror8(uint32_t pair, uint32_t bytes) {
 /* sum + a * b / 2^32, rounded, a half up */
 static inline int32_t tw_smmlar(int32_t a, int32_t b, int32_t sum) {
   return tw_wrap((uint32_t)sum + (uint32_t)(((int64_t)a * b + ((int64_t)1 << 31)) >> 32));
+}
+
+#endif
+
+/* ---- of memory ---- */
+
+#if defined(__ARM_FEATURE_MVE) && __ARM_FEATURE_MVE & 1
+
+#include <arm_mve.h>
+
+static inline int32_t tw_dot_bytes(const int8_t *w, const int8_t *x, uint32_t n, int32_t add,
+                                   int32_t sum) {
+  int32_t weights = 0;
+  for (int32_t left = (int32_t)n; left > 0; left -= 16, w += 16, x += 16) {
+    const mve_pred16_t inside = vctp8q((uint32_t)left);
+    const int8x16_t a = vldrbq_z_s8(w, inside), b = vldrbq_z_s8(x, inside);
+    sum = vmladavaq_p_s8(sum, a, b, inside);
+    weights = vaddvaq_p_s8(weights, a, inside);
+  }
+  return sum + weights * add;
+}
+
+#else
+
+/* sum + the products of n weights and n values to which `add` is added; n is at most 2^31 - 16 */
+static inline int32_t tw_dot_bytes(const int8_t *w, const int8_t *x, uint32_t n, int32_t add,
+                                   int32_t sum) {
+  uint32_t total = (uint32_t)sum;
+  for (uint32_t i = 0; i < n; i++) total += (uint32_t)(w[i] * (x[i] + add));
+  return (int32_t)total;
 }
 
 #endif

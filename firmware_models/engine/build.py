@@ -60,6 +60,7 @@ KERNELS = {
     "scalar": ("mcu", ("-DTW_MCU",)),
     "scalar8": ("mcu", ("-DTW_MCU", "-DTW_FEW_REGISTERS")),
     "dsp": ("mcu", ("-DTW_MCU", "-DTW_DSP")),
+    "mve": ("mcu", ("-DTW_MCU", "-DTW_DSP", "-DTW_MVE")),
 }
 
 

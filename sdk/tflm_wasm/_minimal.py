@@ -25,7 +25,7 @@ def minimal_engine(model: bytes) -> bytes:
     from tflm_wasm.aot import _engine
     from tflm_wasm.aot._cache import Cache
 
-    return _engine.build(_engine.selection_of(model), _engine.MODULE, "plain", Cache())
+    return _engine.build(_engine.selection_of(model), _engine.MODULE, Cache())
 
 
 def check_same(whole: Block, minimal: Block) -> None:

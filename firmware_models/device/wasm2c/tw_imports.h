@@ -58,5 +58,11 @@ TW_IMPORT w2c_tw_smmlar(struct w2c_tw *none, uint32_t a, uint32_t b, uint32_t su
   (void)none;
   return (uint32_t)tw_smmlar((int32_t)a, (int32_t)b, (int32_t)sum);
 }
+TW_IMPORT w2c_tw_dot_bytes(struct w2c_tw *none, uint32_t w, uint32_t x, uint32_t n, uint32_t add,
+                           uint32_t sum) {
+  (void)none;
+  return (uint32_t)tw_dot_bytes((const int8_t *)tw_readable(w, n), (const int8_t *)tw_readable(x, n), n,
+                                (int32_t)add, (int32_t)sum);
+}
 
 #endif

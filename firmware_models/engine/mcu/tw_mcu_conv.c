@@ -39,7 +39,8 @@ static void put(patch *p, const int8_t *x, int32_t n) {
     p->row = tw_widen(x, n, p->zero, p->row, 2 * TW_GROUP_BYTES);
     return;
   }
-  for (int32_t i = 0; i < n; i++) *p->staged++ = x[i];
+  memmove(p->staged, x, (uint32_t)n);
+  p->staged += n;
 }
 
 static void put_padding(patch *p, int32_t n) {
@@ -49,7 +50,8 @@ static void put_padding(patch *p, int32_t n) {
     }
     return;
   }
-  for (int32_t i = 0; i < n; i++) *p->staged++ = (int8_t)p->zero_point;
+  memset(p->staged, p->zero_point, (uint32_t)n);
+  p->staged += n;
 }
 
 /* The elements under one row of a window whose first column is `x`; `row` is a row of the image. */
@@ -136,7 +138,7 @@ void tw_fast_conv(const tw_engine *e, const tw_node *node, const tw_window *wind
   for (int32_t b = 0; b < output->dims[0]; b++, in += image) {
     for (int32_t y = 0; y < output->dims[1]; y++) {
       for (int32_t x = 0; x < output->dims[2]; x++, left--) {
-        const bool alone = l.channels == 1 || (left == 1 && filled == 0);
+        const bool alone = TW_ONE_BY_ONE || l.channels == 1 || (left == 1 && filled == 0);
         p.row = rows + filled * TW_GROUP_BYTES;
         p.staged = alone ? work : staged ? bytes : NULL;
         put_window(p, in, y, x);

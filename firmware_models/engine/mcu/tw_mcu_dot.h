@@ -15,6 +15,12 @@ enum { TW_GROUP = 4 };
 #else
 enum { TW_GROUP = 1 };
 #endif
+/* Whether pixels are computed one by one rather than by two. */
+#ifdef TW_MVE
+enum { TW_ONE_BY_ONE = 1 };
+#else
+enum { TW_ONE_BY_ONE = 0 };
+#endif
 enum { TW_GROUP_BYTES = 2 * TW_GROUP }; /* when widened */
 
 /* Elements of a widened row of n. */
@@ -84,6 +90,24 @@ TW_INLINE tw_sums tw_dot_2x2(tw_place w, tw_place x, int32_t n, tw_sums s) {
   return tw_step_2x2(tw_get_rest(w, n % 4), tw_get_rest(v, n % 4), x, s);
 }
 
+#ifdef TW_MVE
+
+/* One row of weights times a row of bytes. */
+TW_INLINE int32_t tw_dot_1x1(tw_place w, tw_place x, int32_t n, tw_zero zero, int32_t sum) {
+  return tw_dot_bytes(tw_at(w), tw_at(x), (uint32_t)n, (int16_t)(zero & 0xFFFF), sum);
+}
+
+/* Four rows of weights, n apart, times a row of bytes. */
+TW_INLINE tw_sums tw_dot_4x1(tw_place w, tw_place x, int32_t n, tw_zero zero, tw_sums s) {
+  s.a = tw_dot_1x1(w, x, n, zero, s.a);
+  s.b = tw_dot_1x1(w + (uint32_t)n, x, n, zero, s.b);
+  s.c = tw_dot_1x1(w + 2 * (uint32_t)n, x, n, zero, s.c);
+  s.d = tw_dot_1x1(w + 3 * (uint32_t)n, x, n, zero, s.d);
+  return s;
+}
+
+#else
+
 TW_INLINE int32_t tw_step_1x1(uint32_t w, tw_pair even, tw_pair odd, int32_t sum) {
   return tw_smlad(tw_sxtb16_ror8(w), odd, tw_smlad(tw_sxtb16(w), even, sum));
 }
@@ -122,6 +146,8 @@ TW_INLINE int32_t tw_dot_1x1(tw_place w, tw_place x, int32_t n, tw_zero zero, in
   return tw_step_1x1(tw_get_rest(w, n % 4), tw_sxtab16(zero, bytes),
                      tw_sxtab16_ror8(zero, bytes), sum);
 }
+
+#endif
 
 #else
 

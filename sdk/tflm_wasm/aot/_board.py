@@ -59,7 +59,7 @@ CORES: Final = {
         "cortex-m33", _HARD, "cortex_m33+dsp+fp_armv8d16sp", "cortexm", "v8m", "cortex_m4", "dsp"
     ),
     "cortex-m55": Core(
-        "cortex-m55", _HARD, "cortex_m55+fp_armv8d16", "cortexm", "v8m", "cortex_m4", "dsp"
+        "cortex-m55", _HARD, "cortex_m55+mve+fp_armv8d16", "cortexm", "v8m", "cortex_m4", "mve"
     ),
     "rv32imac": Core(
         "rv32imac", "riscv32-freestanding", "baseline_rv32-d-f", "riscv", "pmp", "baseline_rv32-d-f"

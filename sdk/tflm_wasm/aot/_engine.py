@@ -29,7 +29,8 @@ class Purpose:
 
 # The board's compiler unrolls and computes addresses itself, and better, when nobody did before.
 BOARD: Final = Purpose(
-    ("-Os", "-fno-unroll-loops", "-DTW_HAS_MANY=0", "-DTW_IMPORTS"), stack_bytes=2048
+    ("-Os", "-fno-unroll-loops", "-DTW_HAS_MANY=0", "-DTW_IMPORTS"),
+    stack_bytes=2048,
 )
 # The smallest that the compiler makes. The whole engine has been asked about the model before, and
 # its sentences are better than none.
@@ -89,14 +90,8 @@ def twins(kernels: str) -> tuple[list[Path], tuple[str, ...]]:
     return script.twins(kernels), script.KERNELS[kernels][1]
 
 
-def build(selection: Selection, purpose: Purpose, kernels: str, cache: Cache) -> bytes:
+def build(selection: Selection, purpose: Purpose, cache: Cache, kernels: str = "plain") -> bytes:
     """Compile the engine to WebAssembly; the same selection and compiler give the same bytes.
-
-    Args:
-        selection: What of it.
-        purpose: What for.
-        kernels: A set of kernels, as in the engine's build script.
-        cache: Where results are kept.
 
     Raises:
         ToolMissingError, ToolFailedError: The compiler is not installed, or it failed.

@@ -170,6 +170,9 @@ class _Build:
         arena = self.options.arena_bytes or max(own["scratch_size"], needed)
         return wasm, self._engine_guest(wasm, arena)
 
+    def _engine(self, selection: Selection) -> bytes:
+        return _engine.build(selection, _engine.BOARD, self.cache, self.board.core.kernels)
+
     def _guest_of_any_model(self) -> tuple[bytes, _Guest]:
         """Return the same for models that are uploaded: every op, all RAM that is left."""
         wasm = self._engine(_engine.everything())
@@ -182,9 +185,6 @@ class _Build:
         # Seven of the largest region's eight parts are sure to leave room for the rest.
         memory = max(guest.memory_bytes, left * 7 // 8 // 16 * 16)
         return wasm, _Guest(guest.block, memory, memory - guest.memory_bytes)
-
-    def _engine(self, selection: Selection) -> bytes:
-        return _engine.build(selection, _engine.BOARD, self.board.core.kernels, self.cache)
 
     def _engine_guest(self, wasm: bytes, arena: int) -> _Guest:
         block = Block(parse(wasm).initial_bytes(0, _abi.BLOCK_BYTES))
@@ -297,8 +297,7 @@ class _Build:
         files = [path for path in engine.glob("*.c") if path.stem != "tw_abi"]
         files += [engine / "ops" / f"{name}.c" for name in selection.ops]
         twins, macros = _engine.twins(self.board.core.kernels)
-        files += twins
-        files.append(_sources.device() / "selftest" / "native.c")
+        files += [*twins, _sources.device() / "selftest" / "native.c"]
         options = (*self.tools.guest, *_SHARED, *_GUEST, *macros, *selection.options)
         options = (*options, *self.options.guest_options)
         headers, made_of = (*self._headers(), engine), registry + _sources.digest(engine)
