@@ -46,7 +46,7 @@ static tw_status prepare_quantized(tw_engine *e, const tw_node *node, int32_t ac
   TW_TRY(tw_input_affine(e, node, 0, &in[0]));
   TW_TRY(tw_input_affine(e, node, 1, &in[1]));
   TW_TRY(tw_output_affine(e, node, 0, &out));
-  s->left_shift = type == TW_INT16 ? 15 : 20;
+  s->left_shift = type == TW_INT16 ? 15 : TW_SUM_LEFT_I8;
   s->out_zero_point = (int16_t)out.zero_point;
   float larger = in[0].scale > in[1].scale ? in[0].scale : in[1].scale;
   double twice = 2.0 * (double)larger;

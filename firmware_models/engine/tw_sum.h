@@ -6,6 +6,9 @@
 #include "tw_conv.h"
 #include "tw_elementwise.h"
 
+/* Bits to spare of the common scale of int8 inputs. */
+enum { TW_SUM_LEFT_I8 = 20 };
+
 typedef struct {
   tw_binary binary;
   bool subtract;

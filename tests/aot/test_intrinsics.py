@@ -13,6 +13,7 @@ import pytest
 from tests.support.boards import needs_qemu, read_until
 from tests.support.files import ROOT
 from tests.support.firmware import needs_tools
+from tflm_wasm.aot import load_board
 from tflm_wasm.emulator import Emulator
 
 pytestmark = [needs_tools, needs_qemu]
@@ -32,16 +33,22 @@ _RUN = (
 uint32_t NAME(uint32_t which, uint32_t a, uint32_t b, uint32_t c) {
   switch (which) { CALLS default: return 0; }
 }
+uint32_t DOT(const int8_t *w, const int8_t *x, uint32_t n, int32_t add, int32_t sum) {
+  return (uint32_t)tw_dot_bytes(w, x, n, add, sum);
+}
 """
 )
 _MAIN = """
 #include <stdint.h>
-#define UART ((volatile uint32_t *)0x40004000)
+#define UART ((volatile uint32_t *)UART_BASE)
+#define CPACR (*(volatile uint32_t *)0xE000ED88)
 uint32_t with_extension(uint32_t, uint32_t, uint32_t, uint32_t);
 uint32_t without(uint32_t, uint32_t, uint32_t, uint32_t);
+uint32_t dot_with_extension(const int8_t *, const int8_t *, uint32_t, int32_t, int32_t);
+uint32_t dot_without(const int8_t *, const int8_t *, uint32_t, int32_t, int32_t);
 __attribute__((noreturn)) void reset(void);
 __attribute__((section(".vectors"), used)) static void (*const vectors[16])(void) = {
-  (void (*)(void))0x20010000, reset };
+  (void (*)(void))STACK_TOP, reset };
 static const uint32_t edges[] = { EDGES };
 enum { COUNT = sizeof edges / sizeof *edges };
 static uint32_t state = 1, compared, different;
@@ -60,13 +67,29 @@ static void compare(uint32_t a, uint32_t b, uint32_t c) {
     if (with_extension(which, a, b, c) != without(which, a, b, c)) different |= 1u << which;
   }
 }
+static void compare_dots(void) {
+  static int8_t w[512], x[512];
+  for (uint32_t n = 0; n < 300; n++) {
+    for (uint32_t i = 0; i < sizeof w; i++) {
+      w[i] = (int8_t)next();
+      x[i] = (int8_t)next();
+    }
+    const uint32_t from = next() % 100, at = next() % 100;
+    const int32_t add = (int32_t)(next() % 257) - 128, sum = (int32_t)next();
+    compared++;
+    const uint32_t dot = dot_with_extension(w + from, x + at, n, add, sum);
+    if (dot != dot_without(w + from, x + at, n, add, sum)) different |= 1u << FUNCTION_COUNT;
+  }
+}
 void reset(void) {
+  CPACR |= 0xFu << 20; /* vectors */
   UART[4] = 16;
   UART[2] = 1;
   for (uint32_t i = 0; i < COUNT * COUNT * COUNT; i++) {
     compare(edges[i % COUNT], edges[i / COUNT % COUNT], edges[i / COUNT / COUNT]);
   }
   for (uint32_t i = 0; i < RANDOM_COUNT; i++) compare(next(), next(), next());
+  compare_dots();
   print(compared);
   print(different);
   put('.');
@@ -75,14 +98,22 @@ void reset(void) {
 """
 _SCRIPT = """
 ENTRY(reset)
-MEMORY { FLASH : ORIGIN = 0, LENGTH = 4M  RAM : ORIGIN = 0x20000000, LENGTH = 4M }
 SECTIONS {
-  .text : { KEEP(*(.vectors)) *(.text*) *(.rodata*) } > FLASH
-  .data : { *(.data*) *(.bss*) *(COMMON) } > RAM
+  .text FLASH : { KEEP(*(.vectors)) *(.text*) *(.rodata*) }
+  .data RAM : { *(.data*) *(.bss*) *(COMMON) }
   /DISCARD/ : { *(.ARM.exidx*) *(.comment) }
 }
 """
 _EDGES = (0, 1, 0xFFFFFFFF, 0x7FFFFFFF, 0x80000000, 0x80008000, 0x7FFF8000, 0x80FF7F01, 0xFF80017F)
+
+
+# Cores of an emulated board with and without the instructions, as zig names them.
+BOARDS = {
+    "mps2-an386": ("cortex_m4", "cortex_m3"),
+    "mps3-an547": ("cortex_m55+mve", "cortex_m3"),
+}
+DSP = {name.split("_")[0] for name in NAMES}
+MVE = {"vmlava"}
 
 
 def zig(folder: Path, *arguments: str) -> None:
@@ -91,45 +122,56 @@ def zig(folder: Path, *arguments: str) -> None:
     subprocess.run(command, cwd=folder, check=True, capture_output=True)
 
 
-def compile_image(folder: Path) -> Path:
+def compile_image(folder: Path, board: str) -> Path:
+    loaded = load_board(board)
     calls = " ".join(
         f"case {NAMES.index(name)}: return (uint32_t)tw_{name}({', '.join('abc'[:count])});"
         for count, names in FUNCTIONS.items()
         for name in names
     )
+    flash, ram = loaded.flash.base, loaded.ram.base
     (folder / "run.c").write_text(_RUN.replace("{calls}", calls))
     (folder / "main.c").write_text(_MAIN)
-    (folder / "image.ld").write_text(_SCRIPT)
-    edges = ",".join(f"{one}u" for one in _EDGES)
-    numbers = (f"-DFUNCTION_COUNT={len(NAMES)}", f"-DRANDOM_COUNT={RANDOM}", f"-DEDGES={edges}")
-    zig(folder, "-mcpu=cortex_m4", "-DNAME=with_extension", "-c", "run.c", "-o", "with.o")
-    zig(folder, "-mcpu=cortex_m3", "-DNAME=without", "-c", "run.c", "-o", "without.o")
-    zig(folder, "-mcpu=cortex_m3", *numbers, "-c", "main.c", "-o", "main.o")
-    objects = ("main.o", "with.o", "without.o")
-    zig(folder, "-mcpu=cortex_m3", "-nostdlib", "-Wl,-T,image.ld", *objects, "-o", "image.elf")
+    script = _SCRIPT.replace("FLASH", str(flash)).replace("RAM", str(ram))
+    (folder / "image.ld").write_text(script)
+    numbers = {
+        "FUNCTION_COUNT": len(NAMES),
+        "RANDOM_COUNT": RANDOM,
+        "EDGES": ",".join(f"{one}u" for one in _EDGES),
+        "UART_BASE": f"{loaded.uart['base']}u",
+        "STACK_TOP": f"{ram + 0x8000}u",
+    }
+    defines = [f"-D{name}={value}" for name, value in numbers.items()]
+    for core, name in zip(BOARDS[board], ("with_extension", "without"), strict=True):
+        names = (f"-DNAME={name}", f"-DDOT=dot_{name}")
+        zig(folder, f"-mcpu={core}", *names, "-c", "run.c", "-o", f"{name}.o")
+    zig(folder, "-mcpu=cortex_m3", *defines, "-c", "main.c", "-o", "main.o")
+    objects = ("main.o", "with_extension.o", "without.o")
+    link = ("-mcpu=cortex_m3", "-nostdlib", "-Wl,-T,image.ld")
+    zig(folder, *link, *objects, "-o", "image.elf")
     return folder / "image.elf"
 
 
-@pytest.fixture(scope="module")
-def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return compile_image(tmp_path_factory.mktemp("intrinsics"))
-
-
-def test_the_extensions_instructions_give_the_bits_of_the_c_functions(image: Path):
-    with Emulator("mps2-an386", image) as emulator, closing(emulator.connect()) as port:
+@pytest.mark.parametrize("board", BOARDS)
+def test_the_instructions_give_the_bits_of_the_c_functions(board: str, tmp_path: Path):
+    image = compile_image(tmp_path, board)
+    with Emulator(board, image) as emulator, closing(emulator.connect()) as port:
         compared, different, _ = read_until(port, b".").split()
-    assert int(compared, 16) == len(NAMES) * (len(_EDGES) ** 3 + RANDOM)
+    assert int(compared, 16) == len(NAMES) * (len(_EDGES) ** 3 + RANDOM) + 300
     bits = int(different, 16)
-    assert [name for i, name in enumerate(NAMES) if bits >> i & 1] == []
+    assert [name for i, name in enumerate([*NAMES, "dot_bytes"]) if bits >> i & 1] == []
 
 
-def test_only_the_core_with_the_extension_has_its_instructions(image: Path):
+@pytest.mark.parametrize(
+    ("core", "has"),
+    [("cortex_m4", DSP), ("cortex_m55+mve", DSP | MVE), ("cortex_m3", set())],
+)
+def test_a_core_has_the_instructions_that_it_is_compared_by(
+    core: str, has: set[str], tmp_path: Path
+):
     """Else the test above would compare a thing with itself."""
-    found = {}
-    for core in ("cortex_m4", "cortex_m3"):
-        listing = image.parent / f"{core}.s"
-        zig(image.parent, f"-mcpu={core}", "-DNAME=run", "-S", "run.c", "-o", listing.name)
-        found[core] = set(re.findall(r"^\s+([a-z0-9]+)\b", listing.read_text(), re.MULTILINE))
-    wanted = {name.split("_")[0] for name in NAMES}
-    assert wanted <= found["cortex_m4"]
-    assert not wanted & found["cortex_m3"]
+    compile_image(tmp_path, "mps2-an386")
+    zig(tmp_path, f"-mcpu={core}", "-DNAME=a", "-DDOT=b", "-S", "run.c", "-o", "listing.s")
+    text = (tmp_path / "listing.s").read_text()
+    found = set(re.findall(r"^\s+([a-z0-9]+)\b", text, re.MULTILINE))
+    assert found & (DSP | MVE) == has

@@ -3,31 +3,35 @@
 /* ADD and SUB of int8. */
 
 typedef struct {
-  int32_t doubled, right; /* twice the multiplier, less 2^32 */
+  int32_t doubled; /* twice the multiplier, less 2^32 */
+  int32_t right;   /* how far to shift, less one; below 0: not at all */
 } scale;
 
 static scale scale_of(int32_t multiplier, int32_t right) {
-  return (scale){(int32_t)((uint32_t)multiplier << 1), right};
+  return (scale){(int32_t)((uint32_t)multiplier << 1), right - 1};
 }
 
 TW_INLINE int32_t rescale(int32_t x, scale s) {
   x = tw_smmlar(x, s.doubled, x);
-  if (s.right == 0) return x;
+  if (s.right < 0) return x;
   x += x >> 31;
-  return ((x >> (s.right - 1)) + 1) >> 1;
+  return ((x >> (s.right & 31)) + 1) >> 1;
 }
 
 void tw_fast_sum_i8(const void *params, const tw_row *row) {
   const tw_sum *p = params;
-  const int8_t *a = row->in[0], *b = row->in[1];
-  int8_t *out = row->out;
   const scale of_a = scale_of(p->multipliers[0], p->right_shifts[0]),
               of_b = scale_of(p->multipliers[1], p->right_shifts[1]),
               of_out = scale_of(p->out_multiplier, p->out_right_shift);
-  for (uint32_t i = 0; i < row->count; i++, a += row->step[0], b += row->step[1]) {
-    const int32_t x = rescale((*a - p->zero_points[0]) << p->left_shift, of_a);
-    const int32_t y = rescale((*b - p->zero_points[1]) << p->left_shift, of_b);
-    const int32_t total = rescale(p->subtract ? x - y : x + y, of_out) + p->out_zero_point;
-    *out++ = (int8_t)tw_clamp(total, p->low, p->high);
+  const int32_t zero_a = p->zero_points[0], zero_b = p->zero_points[1],
+                zero_out = p->out_zero_point, low = p->low, high = p->high,
+                sign = p->subtract ? -1 : 0;
+  const uint32_t step_a = row->step[0], step_b = row->step[1];
+  tw_place a = tw_place_of(row->in[0]), b = tw_place_of(row->in[1]), out = tw_place_of(row->out);
+  for (const tw_place end = out + row->count; out != end; a += step_a, b += step_b, out++) {
+    const int32_t x = rescale((tw_get_i8(a) - zero_a) * (1 << TW_SUM_LEFT_I8), of_a);
+    const int32_t y = rescale((tw_get_i8(b) - zero_b) * (1 << TW_SUM_LEFT_I8), of_b);
+    const int32_t total = rescale(x + ((y ^ sign) - sign), of_out) + zero_out;
+    tw_set_i8(out, tw_clamp(total, low, high));
   }
 }

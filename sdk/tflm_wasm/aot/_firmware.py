@@ -171,7 +171,7 @@ class _Build:
         return wasm, self._engine_guest(wasm, arena)
 
     def _engine(self, selection: Selection) -> bytes:
-        return _engine.build(selection, _engine.BOARD, self.cache, self.board.core.kernels)
+        return _engine.build(selection, _engine.BOARD, self.cache, self.tools.kernels)
 
     def _guest_of_any_model(self) -> tuple[bytes, _Guest]:
         """Return the same for models that are uploaded: every op, all RAM that is left."""
@@ -296,7 +296,7 @@ class _Build:
         (self.folder / "ops.def").write_text(registry)
         files = [path for path in engine.glob("*.c") if path.stem != "tw_abi"]
         files += [engine / "ops" / f"{name}.c" for name in selection.ops]
-        twins, macros = _engine.twins(self.board.core.kernels)
+        twins, macros = _engine.twins(self.tools.kernels)
         files += [*twins, _sources.device() / "selftest" / "native.c"]
         options = (*self.tools.guest, *_SHARED, *_GUEST, *macros, *selection.options)
         options = (*options, *self.options.guest_options)

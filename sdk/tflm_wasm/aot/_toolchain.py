@@ -33,6 +33,7 @@ class Toolchain:
         firmware: The same without floating-point registers: the guest's are not kept while the
             firmware runs.
         link: Options for linking.
+        kernels: The engine's kernels for the core, as in the engine's build script.
         libraries: What stands behind the objects.
     """
 
@@ -41,6 +42,7 @@ class Toolchain:
     guest: tuple[str, ...]
     firmware: tuple[str, ...]
     link: tuple[str, ...]
+    kernels: str
     libraries: tuple[str, ...] = ()
 
 
@@ -68,6 +70,7 @@ def _zig(core: Core) -> Toolchain:
         guest=(target, f"-mcpu={core.cpu}"),
         firmware=(target, f"-mcpu={core.runtime_cpu}"),
         link=(target, f"-mcpu={core.runtime_cpu}{fpu}"),
+        kernels=core.kernels,
     )
 
 
@@ -95,5 +98,6 @@ def _gcc(core: Core) -> Toolchain:
         # It takes a symbol of the linker script for an object with nothing in front of it.
         firmware=(*cpu, *fpu, *general, "-Wno-array-bounds"),
         link=(*cpu, *fpu, "-nostdlib"),
+        kernels="dsp" if core.kernels == "mve" else core.kernels,
         libraries=("-Wl,--start-group", "-lm", "-lc_nano", "-lgcc", "-Wl,--end-group"),
     )
