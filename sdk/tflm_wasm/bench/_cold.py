@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -123,6 +124,9 @@ class Process(Benchmark):
             raise EngineAbsentError(f"{engine.name} is not installed here", engine=engine.name)
         path = model.module if engine.is_own else model.tflite
         self._command = [sys.executable, "-c", program(engine, model), str(path)]
+        # Packages have their bytecode compiled, as an installed one has; the first run may do it.
+        self._environment = {**os.environ}
+        self._environment.pop("PYTHONDONTWRITEBYTECODE", None)
 
     def run(self) -> Turn:
         """Start a process and wait for its end."""
@@ -132,6 +136,7 @@ class Process(Benchmark):
             try:
                 done = subprocess.run(  # noqa: S603
                     self._command,
+                    env=self._environment,
                     capture_output=True,
                     text=True,
                     check=False,
