@@ -61,10 +61,11 @@ bench: $(STAMP) $(ENGINE) qemu ## speed of MODELS beside the other engines; buil
 figures: $(STAMP) ## write what `make bench` measured into docs/benchmarks.md, and draw its charts
 	$(BIN)/python docs/generate_benchmarks.py $(BENCH)
 
-fuzz: $(STAMP) $(ENGINE) compiler qemu ## the long suites: 100,000 mutated models; 10,000 bad lines; resets
+fuzz: $(STAMP) $(ENGINE) compiler qemu ## the long suites: 100,000 mutated models; 10,000 bad lines; resets; minimal engines
 	TFLM_WASM_FUZZ=100000 $(BIN)/pytest -n $(WORKERS) tests/test_fuzz.py
 	TFLM_WASM_LINK_RUNS=10000 $(BIN)/pytest -n $(WORKERS) tests/link/test_faults.py
 	TFLM_WASM_RESETS=digits_int8 $(BIN)/pytest -n $(WORKERS) tests/emulator/test_resets.py
+	TFLM_WASM_MINIMAL=all $(BIN)/pytest -n $(WORKERS) tests/test_minimal.py
 
 fuzz-engine: $(STAMP) $(ENGINE) clang ## RUNS=1000000 models, found by their coverage, under sanitizers (half an hour)
 	$(BIN)/python firmware_models/engine/fuzz.py build/fuzz --runs $(RUNS)

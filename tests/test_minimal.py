@@ -1,11 +1,16 @@
-"""An engine with only what a model needs computes what the whole one does, in a fraction of it."""
+"""An engine with only what a model needs computes what the whole one does, in a fraction of it.
+
+Each set of types is an engine to compile. A bounded slice; `make fuzz` takes all of them, and all
+public models (TFLM_WASM_MINIMAL=all).
+"""
 
 from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
 import json
-from functools import reduce
+import os
+from functools import cache, reduce
 from operator import or_
 
 import numpy as np
@@ -26,6 +31,7 @@ pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("ziglang") is None,
     reason='no compiler: pip install "tflm-wasm[firmware]"',
 )
+ALL = os.environ.get("TFLM_WASM_MINIMAL") == "all"
 RUNS = 8
 ZOO_MODELS = sorted(path.parent.name for path in ZOO.glob("*/*.tflite"))
 SHARED_MODELS = [
@@ -35,7 +41,8 @@ SHARED_MODELS = [
     *("strided_slice0", "sub0", "trained_lstm", "trained_lstm_int8", "transpose_conv4"),
     "vww_96_int8",
 ]
-# Types that most cases need; the other sets take minutes to compile.
+OF_THE_SLICE = ("hello_world_int8", "keyword_scrambled", "kws_ref_model", "trained_lstm_int8")
+# Types that most cases need: the slice.
 COMMON_TYPES = {0x1, 0x200, 0x204, 0x80}
 FIELDS = ("arena_used", "arena_needed", "input_count", "output_count", "op_count", "features")
 SIMD = 1
@@ -75,8 +82,7 @@ def test_a_wake_word_gives_the_same_bytes(name: str) -> None:
     expect_equal(model, minimal_engine(model), name)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", SHARED_MODELS)
+@pytest.mark.parametrize("name", SHARED_MODELS if ALL else OF_THE_SLICE)
 def test_a_public_model_gives_the_same_bytes(name: str) -> None:
     model = shared_model(name).read_bytes()
     expect_equal(model, minimal_engine(model), name)
@@ -85,7 +91,8 @@ def test_a_public_model_gives_the_same_bytes(name: str) -> None:
 # ---- every op and type ----
 
 
-def selections() -> dict[int, list[tuple[str, bytes, list, Selection]]]:
+@cache
+def cases_by_types() -> dict[int, list[tuple[str, bytes, list, Selection]]]:
     """Return three cases of each op and type, those with the same set of types together."""
     found: dict[int, list] = {}
     for name, data, frames in sample(3 * len(pairs())):
@@ -94,20 +101,9 @@ def selections() -> dict[int, list[tuple[str, bytes, list, Selection]]]:
     return found
 
 
-CASES = selections()
-
-
-@pytest.mark.parametrize(
-    "types",
-    [
-        pytest.param(
-            types, marks=() if types in COMMON_TYPES else pytest.mark.slow, id=f"{types:#x}"
-        )
-        for types in CASES
-    ],
-)
+@pytest.mark.parametrize("types", sorted(cases_by_types() if ALL else COMMON_TYPES), ids=hex)
 def test_ops_with_these_types_only_give_the_same_bytes(types: int) -> None:
-    cases = CASES[types]
+    cases = cases_by_types()[types]
     ops = tuple(sorted({op for *_, selection in cases for op in selection.ops}))
     parts = {part for *_, selection in cases for part in selection.parts}
     engine = _engine.build(Selection(ops, types, tuple(sorted(parts))), _engine.MODULE, CACHE)
@@ -131,7 +127,7 @@ def answers(data: bytes, frames: list, engine: bytes | None) -> tuple[object, li
 
 
 def test_together_the_cases_have_every_part_and_every_op() -> None:
-    chosen = [selection for cases in CASES.values() for *_, selection in cases]
+    chosen = [selection for cases in cases_by_types().values() for *_, selection in cases]
     assert {part for one in chosen for part in one.parts} == set(PARTS) - {"OFFLINE_PLAN"}
     beyond_tflm = {"gelu", "one_hot", "pow", "range", "tile", "topk_v2", "where"}
     assert {op for one in chosen for op in one.ops} == set(_engine.all_ops()) - beyond_tflm
@@ -182,7 +178,7 @@ def test_no_model_of_another_selection_is_run_wrong() -> None:
     """A minimal engine runs a case as the whole one does, or refuses it."""
     engine = minimal_engine((ZOO / "digits_int8" / "digits_int8.tflite").read_bytes())
     ran = 0
-    for cases in CASES.values():
+    for cases in cases_by_types().values():
         for name, data, frames, _ in cases:
             reason, outputs = answers(data, frames, engine)
             if reason is None:
