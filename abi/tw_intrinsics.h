@@ -107,6 +107,18 @@ static inline int32_t tw_dot_bytes(const int8_t *w, const int8_t *x, uint32_t n,
   return sum + weights * add;
 }
 
+static inline void tw_taps8(const int8_t *x, const int8_t *w, uint32_t n, uint32_t x_step,
+                            uint32_t w_step, int32_t add, int32_t sums[8]) {
+  int32x4_t even = vldrwq_s32(sums), odd = vldrwq_s32(sums + 4);
+  for (; n != 0; n--, x += x_step, w += w_step) {
+    const int16x8_t a = vaddq_n_s16(vldrbq_s16(x), (int16_t)add), b = vldrbq_s16(w);
+    even = vaddq_s32(even, vmullbq_int_s16(a, b));
+    odd = vaddq_s32(odd, vmulltq_int_s16(a, b));
+  }
+  vstrwq_s32(sums, even);
+  vstrwq_s32(sums + 4, odd);
+}
+
 #else
 
 /* sum + the products of n weights and n values to which `add` is added; n is at most 2^31 - 16 */
@@ -115,6 +127,18 @@ static inline int32_t tw_dot_bytes(const int8_t *w, const int8_t *x, uint32_t n,
   uint32_t total = (uint32_t)sum;
   for (uint32_t i = 0; i < n; i++) total += (uint32_t)(w[i] * (x[i] + add));
   return (int32_t)total;
+}
+
+/* n taps of eight neighbouring channels: tap i is at x + i * x_step, its weights at w + i * w_step. Their
+ * products, `add` added to x, are added to the sums, first those of the even channels, then the odd. */
+static inline void tw_taps8(const int8_t *x, const int8_t *w, uint32_t n, uint32_t x_step,
+                            uint32_t w_step, int32_t add, int32_t sums[8]) {
+  for (; n != 0; n--, x += x_step, w += w_step) {
+    for (uint32_t i = 0; i < 8; i++) {
+      int32_t *sum = &sums[i / 2 + i % 2 * 4];
+      *sum = (int32_t)((uint32_t)*sum + (uint32_t)(w[i] * (x[i] + add)));
+    }
+  }
 }
 
 #endif

@@ -65,4 +65,19 @@ TW_IMPORT w2c_tw_dot_bytes(struct w2c_tw *none, uint32_t w, uint32_t x, uint32_t
                                 (int32_t)add, (int32_t)sum);
 }
 
+/* The bytes from the first of n taps to the end of the last one. */
+static inline uint32_t tw_span(uint32_t n, uint32_t step) {
+  const uint64_t bytes = n == 0 ? 0 : (uint64_t)(n - 1) * step + 8;
+  return bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)bytes;
+}
+static inline __attribute__((always_inline)) void w2c_tw_taps8(struct w2c_tw *none, uint32_t x,
+                                                               uint32_t w, uint32_t n,
+                                                               uint32_t x_step, uint32_t w_step,
+                                                               uint32_t add, uint32_t sums) {
+  (void)none;
+  tw_taps8((const int8_t *)tw_readable(x, tw_span(n, x_step)),
+           (const int8_t *)tw_readable(w, tw_span(n, w_step)), n, x_step, w_step, (int32_t)add,
+           (int32_t *)(void *)tw_writable(sums, 8 * sizeof(int32_t)));
+}
+
 #endif

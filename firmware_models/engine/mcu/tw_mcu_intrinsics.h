@@ -22,6 +22,9 @@ TW_IMPORTED(sxtab16_ror8) uint32_t tw_sxtab16_ror8(uint32_t pair, uint32_t bytes
 TW_IMPORTED(smmlar) int32_t tw_smmlar(int32_t a, int32_t b, int32_t sum);
 __attribute__((import_module("tw"), import_name("dot_bytes"), pure)) extern int32_t tw_dot_bytes(const int8_t *w, const int8_t *x, uint32_t n,
                                             int32_t add, int32_t sum);
+__attribute__((import_module("tw"), import_name("taps8"))) extern void tw_taps8(
+    const int8_t *x, const int8_t *w, uint32_t n, uint32_t x_step, uint32_t w_step, int32_t add,
+    int32_t sums[8]);
 
 #else
 
