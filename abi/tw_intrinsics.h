@@ -119,6 +119,16 @@ static inline void tw_taps8(const int8_t *x, const int8_t *w, uint32_t n, uint32
   vstrwq_s32(sums + 4, odd);
 }
 
+static inline void tw_scale4(const int32_t sums[4], const int32_t *doubled, const int8_t *right,
+                             int32_t zero, int8_t *out) {
+  int32x4_t x = vldrwq_s32(sums);
+  x = vaddq_s32(x, vrmulhq_s32(x, vldrwq_s32(doubled)));
+  x = vaddq_s32(x, vshrq_n_s32(x, 31));
+  x = vaddq_n_s32(vrshlq_s32(x, vmvnq_s32(vldrbq_s32(right))), zero);
+  x = vmaxq_s32(vminq_s32(x, vdupq_n_s32(INT8_MAX)), vdupq_n_s32(INT8_MIN));
+  vstrbq_s32(out, x);
+}
+
 #else
 
 /* sum + the products of n weights and n values to which `add` is added; n is at most 2^31 - 16 */
@@ -138,6 +148,18 @@ static inline void tw_taps8(const int8_t *x, const int8_t *w, uint32_t n, uint32
       int32_t *sum = &sums[i / 2 + i % 2 * 4];
       *sum = (int32_t)((uint32_t)*sum + (uint32_t)(w[i] * (x[i] + add)));
     }
+  }
+}
+
+/* Four outputs: sum + sum * doubled / 2^32, which is then divided by 2^(right + 1), halves rounded away
+ * from zero, plus `zero`, clamped to int8. 0 <= right <= 30; nothing may exceed 32 bits. */
+static inline void tw_scale4(const int32_t sums[4], const int32_t *doubled, const int8_t *right,
+                             int32_t zero, int8_t *out) {
+  for (uint32_t i = 0; i < 4; i++) {
+    int32_t x = tw_smmlar(sums[i], doubled[i], sums[i]);
+    x += x >> 31;
+    x = (((x >> (right[i] & 31)) + 1) >> 1) + zero;
+    out[i] = (int8_t)(x < INT8_MIN ? INT8_MIN : x > INT8_MAX ? INT8_MAX : x);
   }
 }
 

@@ -79,5 +79,13 @@ static inline __attribute__((always_inline)) void w2c_tw_taps8(struct w2c_tw *no
            (const int8_t *)tw_readable(w, tw_span(n, w_step)), n, x_step, w_step, (int32_t)add,
            (int32_t *)(void *)tw_writable(sums, 8 * sizeof(int32_t)));
 }
+static inline __attribute__((always_inline)) void w2c_tw_scale4(struct w2c_tw *none, uint32_t sums,
+                                                                uint32_t doubled, uint32_t right,
+                                                                uint32_t zero, uint32_t out) {
+  (void)none;
+  tw_scale4((const int32_t *)(const void *)tw_readable(sums, 4 * sizeof(int32_t)),
+            (const int32_t *)(const void *)tw_readable(doubled, 4 * sizeof(int32_t)),
+            (const int8_t *)tw_readable(right, 4), (int32_t)zero, (int8_t *)tw_writable(out, 4));
+}
 
 #endif

@@ -25,6 +25,8 @@ __attribute__((import_module("tw"), import_name("dot_bytes"), pure)) extern int3
 __attribute__((import_module("tw"), import_name("taps8"))) extern void tw_taps8(
     const int8_t *x, const int8_t *w, uint32_t n, uint32_t x_step, uint32_t w_step, int32_t add,
     int32_t sums[8]);
+__attribute__((import_module("tw"), import_name("scale4"))) extern void tw_scale4(
+    const int32_t sums[4], const int32_t *doubled, const int8_t *right, int32_t zero, int8_t *out);
 
 #else
 
