@@ -19,7 +19,8 @@ tw_status tw_fast_conv_prepare(tw_engine *e, const tw_node *node, const tw_requa
     return TW_OK;
   }
   const uint32_t row = (uint32_t)tw_padded((int32_t)terms);
-  return tw_request_scratch(e, row * (is_staged(filter) ? 5 : 4), work);
+  const uint32_t rows = TW_ONE_BY_ONE ? 1 : is_staged(filter) ? 5 : 4; /* of bytes; int16 are two */
+  return tw_request_scratch(e, row * rows, work);
 }
 
 /* ---- windows to rows ---- */
