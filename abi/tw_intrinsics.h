@@ -27,6 +27,9 @@ static inline int32_t tw_smlad(uint32_t a, uint32_t b, int32_t sum) {
 static inline int32_t tw_smlabb(uint32_t a, uint32_t b, int32_t sum) {
   return __smlabb((int32_t)a, (int32_t)b, sum);
 }
+static inline int32_t tw_smlabt(uint32_t a, uint32_t b, int32_t sum) {
+  return __smlabt((int32_t)a, (int32_t)b, sum);
+}
 static inline int32_t tw_smlatt(uint32_t a, uint32_t b, int32_t sum) {
   return __smlatt((int32_t)a, (int32_t)b, sum);
 }
@@ -61,9 +64,12 @@ static inline int32_t tw_smlad(uint32_t a, uint32_t b, int32_t sum) {
   return tw_wrap((uint32_t)sum + (uint32_t)(tw_low_of(a) * tw_low_of(b)) +
                  (uint32_t)(tw_high_of(a) * tw_high_of(b)));
 }
-/* sum + the product of the low halves, or the high ones */
+/* sum + the product of the low halves, of a's low and b's high one, or of the high ones */
 static inline int32_t tw_smlabb(uint32_t a, uint32_t b, int32_t sum) {
   return tw_wrap((uint32_t)sum + (uint32_t)(tw_low_of(a) * tw_low_of(b)));
+}
+static inline int32_t tw_smlabt(uint32_t a, uint32_t b, int32_t sum) {
+  return tw_wrap((uint32_t)sum + (uint32_t)(tw_low_of(a) * tw_high_of(b)));
 }
 static inline int32_t tw_smlatt(uint32_t a, uint32_t b, int32_t sum) {
   return tw_wrap((uint32_t)sum + (uint32_t)(tw_high_of(a) * tw_high_of(b)));

@@ -21,7 +21,7 @@ pytestmark = [needs_tools, needs_qemu]
 FUNCTIONS = {
     1: ("sxtb16", "sxtb16_ror8"),
     2: ("sxtab16", "sxtab16_ror8"),
-    3: ("smlad", "smlabb", "smlatt", "smmlar"),
+    3: ("smlad", "smlabb", "smlabt", "smlatt", "smmlar"),
 }
 NAMES = [name for names in FUNCTIONS.values() for name in names]
 RANDOM = 20_000

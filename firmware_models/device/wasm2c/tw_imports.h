@@ -34,6 +34,10 @@ TW_IMPORT w2c_tw_smlabb(struct w2c_tw *none, uint32_t a, uint32_t b, uint32_t su
   (void)none;
   return (uint32_t)tw_smlabb(a, b, (int32_t)sum);
 }
+TW_IMPORT w2c_tw_smlabt(struct w2c_tw *none, uint32_t a, uint32_t b, uint32_t sum) {
+  (void)none;
+  return (uint32_t)tw_smlabt(a, b, (int32_t)sum);
+}
 TW_IMPORT w2c_tw_smlatt(struct w2c_tw *none, uint32_t a, uint32_t b, uint32_t sum) {
   (void)none;
   return (uint32_t)tw_smlatt(a, b, (int32_t)sum);

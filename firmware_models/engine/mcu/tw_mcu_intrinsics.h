@@ -14,6 +14,7 @@ TW_IMPORTED(base) uint32_t tw_base(void);
 TW_IMPORTED(kept) uint32_t tw_kept(uint32_t x);
 TW_IMPORTED(smlad) int32_t tw_smlad(uint32_t a, uint32_t b, int32_t sum);
 TW_IMPORTED(smlabb) int32_t tw_smlabb(uint32_t a, uint32_t b, int32_t sum);
+TW_IMPORTED(smlabt) int32_t tw_smlabt(uint32_t a, uint32_t b, int32_t sum);
 TW_IMPORTED(smlatt) int32_t tw_smlatt(uint32_t a, uint32_t b, int32_t sum);
 TW_IMPORTED(sxtb16) uint32_t tw_sxtb16(uint32_t bytes);
 TW_IMPORTED(sxtb16_ror8) uint32_t tw_sxtb16_ror8(uint32_t bytes);
