@@ -27,6 +27,9 @@ static inline int32_t tw_smlad(uint32_t a, uint32_t b, int32_t sum) {
 static inline int32_t tw_smlabb(uint32_t a, uint32_t b, int32_t sum) {
   return __smlabb((int32_t)a, (int32_t)b, sum);
 }
+static inline int32_t tw_smlabt(uint32_t a, uint32_t b, int32_t sum) {
+  return __smlabt((int32_t)a, (int32_t)b, sum);
+}
 static inline int32_t tw_smlatt(uint32_t a, uint32_t b, int32_t sum) {
   return __smlatt((int32_t)a, (int32_t)b, sum);
 }
@@ -61,9 +64,12 @@ static inline int32_t tw_smlad(uint32_t a, uint32_t b, int32_t sum) {
   return tw_wrap((uint32_t)sum + (uint32_t)(tw_low_of(a) * tw_low_of(b)) +
                  (uint32_t)(tw_high_of(a) * tw_high_of(b)));
 }
-/* sum + the product of the low halves, or the high ones */
+/* sum + the product of the low halves, of a's low and b's high one, or of the high ones */
 static inline int32_t tw_smlabb(uint32_t a, uint32_t b, int32_t sum) {
   return tw_wrap((uint32_t)sum + (uint32_t)(tw_low_of(a) * tw_low_of(b)));
+}
+static inline int32_t tw_smlabt(uint32_t a, uint32_t b, int32_t sum) {
+  return tw_wrap((uint32_t)sum + (uint32_t)(tw_low_of(a) * tw_high_of(b)));
 }
 static inline int32_t tw_smlatt(uint32_t a, uint32_t b, int32_t sum) {
   return tw_wrap((uint32_t)sum + (uint32_t)(tw_high_of(a) * tw_high_of(b)));
@@ -107,6 +113,28 @@ static inline int32_t tw_dot_bytes(const int8_t *w, const int8_t *x, uint32_t n,
   return sum + weights * add;
 }
 
+static inline void tw_taps8(const int8_t *x, const int8_t *w, uint32_t n, uint32_t x_step,
+                            uint32_t w_step, int32_t add, int32_t sums[8]) {
+  int32x4_t even = vldrwq_s32(sums), odd = vldrwq_s32(sums + 4);
+  for (; n != 0; n--, x += x_step, w += w_step) {
+    const int16x8_t a = vaddq_n_s16(vldrbq_s16(x), (int16_t)add), b = vldrbq_s16(w);
+    even = vaddq_s32(even, vmullbq_int_s16(a, b));
+    odd = vaddq_s32(odd, vmulltq_int_s16(a, b));
+  }
+  vstrwq_s32(sums, even);
+  vstrwq_s32(sums + 4, odd);
+}
+
+static inline void tw_scale4(const int32_t sums[4], const int32_t *doubled, const int8_t *right,
+                             int32_t zero, int8_t *out) {
+  int32x4_t x = vldrwq_s32(sums);
+  x = vaddq_s32(x, vrmulhq_s32(x, vldrwq_s32(doubled)));
+  x = vaddq_s32(x, vshrq_n_s32(x, 31));
+  x = vaddq_n_s32(vrshlq_s32(x, vmvnq_s32(vldrbq_s32(right))), zero);
+  x = vmaxq_s32(vminq_s32(x, vdupq_n_s32(INT8_MAX)), vdupq_n_s32(INT8_MIN));
+  vstrbq_s32(out, x);
+}
+
 #else
 
 /* sum + the products of n weights and n values to which `add` is added; n is at most 2^31 - 16 */
@@ -115,6 +143,30 @@ static inline int32_t tw_dot_bytes(const int8_t *w, const int8_t *x, uint32_t n,
   uint32_t total = (uint32_t)sum;
   for (uint32_t i = 0; i < n; i++) total += (uint32_t)(w[i] * (x[i] + add));
   return (int32_t)total;
+}
+
+/* n taps of eight neighbouring channels: tap i is at x + i * x_step, its weights at w + i * w_step. Their
+ * products, `add` added to x, are added to the sums, first those of the even channels, then the odd. */
+static inline void tw_taps8(const int8_t *x, const int8_t *w, uint32_t n, uint32_t x_step,
+                            uint32_t w_step, int32_t add, int32_t sums[8]) {
+  for (; n != 0; n--, x += x_step, w += w_step) {
+    for (uint32_t i = 0; i < 8; i++) {
+      int32_t *sum = &sums[i / 2 + i % 2 * 4];
+      *sum = (int32_t)((uint32_t)*sum + (uint32_t)(w[i] * (x[i] + add)));
+    }
+  }
+}
+
+/* Four outputs: sum + sum * doubled / 2^32, which is then divided by 2^(right + 1), halves rounded away
+ * from zero, plus `zero`, clamped to int8. 0 <= right <= 30; nothing may exceed 32 bits. */
+static inline void tw_scale4(const int32_t sums[4], const int32_t *doubled, const int8_t *right,
+                             int32_t zero, int8_t *out) {
+  for (uint32_t i = 0; i < 4; i++) {
+    int32_t x = tw_smmlar(sums[i], doubled[i], sums[i]);
+    x += x >> 31;
+    x = (((x >> (right[i] & 31)) + 1) >> 1) + zero;
+    out[i] = (int8_t)(x < INT8_MIN ? INT8_MIN : x > INT8_MAX ? INT8_MAX : x);
+  }
 }
 
 #endif

@@ -67,6 +67,51 @@ def test_a_window_gives_the_same_bytes(
     compare(make(seed, "int8", shape, per_channel=seed % 2 == 0).to_bytes(), engines)
 
 
+def drawn(rng: np.random.Generator, op: str) -> tuple[object, ...]:
+    """Return a geometry as the tests of both ops have it, with channels that twins like."""
+
+    def pair(low: int, high: int) -> tuple[int, int]:
+        return int(rng.integers(low, high)), int(rng.integers(low, high))
+
+    image, strides, dilations = pair(1, 10), pair(1, 4), pair(1, 3)
+    padding = str(rng.choice(["same", "valid"]))
+    if op == "depthwise":
+        depth, multiplier = map(
+            int, rng.choice([(4, 1), (12, 1), (16, 1), (1, 4), (2, 8), (3, 12)])
+        )
+        channels, dilations = multiplier, (1, 1)
+    else:
+        depth, channels = int(rng.choice([1, 3, 4, 8, 12])), int(rng.choice([1, 2, 3, 4, 7, 8]))
+    room = [(size - 1) // step + 1 for size, step in zip(image, dilations, strict=True)]
+    taps = tuple(int(rng.integers(1, (most if padding == "valid" else 5) + 1)) for most in room)
+    batches = int(rng.integers(1, 3))
+    return (batches, *image), depth, channels, taps, strides, dilations, padding
+
+
+@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("op", ["conv", "depthwise"])
+def test_a_drawn_window_gives_the_same_bytes(
+    op: str, seed: int, engines: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(seed)
+    tests = test_conv_2d if op == "conv" else test_depthwise_conv_2d
+    make = test_conv_2d.conv if op == "conv" else test_depthwise_conv_2d.depthwise
+    monkeypatch.setitem(tests.SHAPES, "drawn", drawn(rng, op))
+    has_bias = bool(rng.integers(2))
+    options = {"with_bias": has_bias} if op == "depthwise" else {}
+    if op == "conv" and not has_bias:
+        options = {"bias_type": None}
+    layer = make(
+        seed,
+        "int8",
+        "drawn",
+        activation=str(rng.choice(["none", "relu", "relu6"])),
+        per_channel=bool(rng.integers(2)),
+        **options,
+    )
+    compare(layer.to_bytes(), engines, 2)
+
+
 @pytest.mark.parametrize("output_scale", [1e-6, 1e-3, 0.9, 40.0, 1e9])
 @pytest.mark.parametrize("op", ["conv", "depthwise"])
 def test_scales_of_any_size_give_the_same_bytes(

@@ -84,9 +84,12 @@ def test_firmware_without_a_model_takes_one_over_the_link():
 @needs_qemu
 @pytest.mark.parametrize("name", ["digits_int8", "bearing_int8", "sine_float"])
 @pytest.mark.parametrize("sandbox", ["mpu", "checked"])
-def test_every_zoo_model_gives_the_hosts_bytes_in_both_sandboxes(name: str, sandbox: str):
+@pytest.mark.parametrize("board", ["mps2-an386", "mps3-an547"])
+def test_every_zoo_model_gives_the_hosts_bytes_in_both_sandboxes(
+    name: str, board: str, sandbox: str
+):
     module = zoo(name)
-    built = firmware(module, "mps2-an386", aot.Options(sandbox=sandbox))
+    built = firmware(module, board, aot.Options(sandbox=sandbox))
     with module.open() as session, running(built) as device:
         inputs = random_inputs(session, 10)  # in one sequence: bearing_int8 has a state
         assert outputs_of(device, inputs) == outputs_of(session, inputs)

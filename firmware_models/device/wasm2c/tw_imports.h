@@ -34,6 +34,10 @@ TW_IMPORT w2c_tw_smlabb(struct w2c_tw *none, uint32_t a, uint32_t b, uint32_t su
   (void)none;
   return (uint32_t)tw_smlabb(a, b, (int32_t)sum);
 }
+TW_IMPORT w2c_tw_smlabt(struct w2c_tw *none, uint32_t a, uint32_t b, uint32_t sum) {
+  (void)none;
+  return (uint32_t)tw_smlabt(a, b, (int32_t)sum);
+}
 TW_IMPORT w2c_tw_smlatt(struct w2c_tw *none, uint32_t a, uint32_t b, uint32_t sum) {
   (void)none;
   return (uint32_t)tw_smlatt(a, b, (int32_t)sum);
@@ -63,6 +67,29 @@ TW_IMPORT w2c_tw_dot_bytes(struct w2c_tw *none, uint32_t w, uint32_t x, uint32_t
   (void)none;
   return (uint32_t)tw_dot_bytes((const int8_t *)tw_readable(w, n), (const int8_t *)tw_readable(x, n), n,
                                 (int32_t)add, (int32_t)sum);
+}
+
+/* The bytes from the first of n taps to the end of the last one. */
+static inline uint32_t tw_span(uint32_t n, uint32_t step) {
+  const uint64_t bytes = n == 0 ? 0 : (uint64_t)(n - 1) * step + 8;
+  return bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)bytes;
+}
+static inline __attribute__((always_inline)) void w2c_tw_taps8(struct w2c_tw *none, uint32_t x,
+                                                               uint32_t w, uint32_t n,
+                                                               uint32_t x_step, uint32_t w_step,
+                                                               uint32_t add, uint32_t sums) {
+  (void)none;
+  tw_taps8((const int8_t *)tw_readable(x, tw_span(n, x_step)),
+           (const int8_t *)tw_readable(w, tw_span(n, w_step)), n, x_step, w_step, (int32_t)add,
+           (int32_t *)(void *)tw_writable(sums, 8 * sizeof(int32_t)));
+}
+static inline __attribute__((always_inline)) void w2c_tw_scale4(struct w2c_tw *none, uint32_t sums,
+                                                                uint32_t doubled, uint32_t right,
+                                                                uint32_t zero, uint32_t out) {
+  (void)none;
+  tw_scale4((const int32_t *)(const void *)tw_readable(sums, 4 * sizeof(int32_t)),
+            (const int32_t *)(const void *)tw_readable(doubled, 4 * sizeof(int32_t)),
+            (const int8_t *)tw_readable(right, 4), (int32_t)zero, (int8_t *)tw_writable(out, 4));
 }
 
 #endif

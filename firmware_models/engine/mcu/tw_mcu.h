@@ -69,6 +69,15 @@ TW_INLINE int32_t tw_to_i8(int32_t sum, tw_channel_scale scale, int32_t zero_poi
 
 /* The sums of four neighbouring channels. */
 TW_INLINE void tw_put_four(tw_sums sums, tw_channel *c, tw_place out) {
+#ifdef TW_MVE
+  if (c->scale_step != 0) {
+    const int32_t four[4] = {sums.a, sums.b, sums.c, sums.d};
+    tw_scale4(four, tw_at(c->multiplier), tw_at(c->shift), c->zero_point, (int8_t *)(out - tw_base()));
+    c->multiplier += 16;
+    c->shift += 4;
+    return;
+  }
+#endif
   tw_set_i8(out, tw_to_i8(sums.a, tw_take_scale(c), c->zero_point));
   tw_set_i8(out + 1, tw_to_i8(sums.b, tw_take_scale(c), c->zero_point));
   tw_set_i8(out + 2, tw_to_i8(sums.c, tw_take_scale(c), c->zero_point));

@@ -20,7 +20,8 @@ tw_status tw_fast_conv_prepare(tw_engine *e, const tw_node *node, const tw_windo
     return TW_OK;
   }
   const uint32_t row = (uint32_t)tw_padded((int32_t)terms);
-  return tw_request_scratch(e, row * (is_staged(filter) ? 5 : 4), work);
+  const uint32_t rows = TW_ONE_BY_ONE ? 1 : is_staged(filter) ? 5 : 4; /* of bytes; int16 are two */
+  return tw_request_scratch(e, row * rows, work);
 }
 
 /* ---- windows to rows ---- */
@@ -120,6 +121,21 @@ TW_NOINLINE static void two_pixels(const layer *l, tw_place rows, tw_place out) 
   }
 }
 
+/* A pixel alone: from bytes, where they lie if the window is one pixel. */
+TW_NOINLINE static void one_pixel(const layer *l, const patch *p, const int8_t *image, int32_t y,
+                                  int32_t x, int8_t *bytes, tw_place out) {
+  const tw_window *w = p->window;
+  const int8_t *from = bytes;
+  if (w->height == 1 && w->width == 1) {
+    from = image + (y * w->stride_h * p->input->dims[2] + x * w->stride_w) * p->input->dims[3];
+  } else {
+    patch to_bytes = *p;
+    to_bytes.staged = bytes;
+    put_window(to_bytes, image, y, x);
+  }
+  tw_mcu_channels(l->first, l->channels, l->filter, tw_place_of(from), l->width, p->zero, out);
+}
+
 void tw_fast_conv(const tw_engine *e, const tw_node *node, const tw_window *window,
                   const tw_requant *q, void *work) {
   const tw_tensor *const tensors = tw_tensors(e);
@@ -138,15 +154,14 @@ void tw_fast_conv(const tw_engine *e, const tw_node *node, const tw_window *wind
   for (int32_t b = 0; b < output->dims[0]; b++, in += image) {
     for (int32_t y = 0; y < output->dims[1]; y++) {
       for (int32_t x = 0; x < output->dims[2]; x++, left--) {
-        const bool alone = TW_ONE_BY_ONE || l.channels == 1 || (left == 1 && filled == 0);
-        p.row = rows + filled * TW_GROUP_BYTES;
-        p.staged = alone ? work : staged ? bytes : NULL;
-        put_window(p, in, y, x);
-        if (alone) {
-          tw_mcu_channels(l.first, l.channels, l.filter, rows, l.width, p.zero, out);
+        if (TW_ONE_BY_ONE || l.channels == 1 || (left == 1 && filled == 0)) {
+          one_pixel(&l, &p, in, y, x, work, out);
           out += (uint32_t)l.channels;
           continue;
         }
+        p.row = rows + filled * TW_GROUP_BYTES;
+        p.staged = staged ? bytes : NULL;
+        put_window(p, in, y, x);
         if (staged) tw_widen(bytes, l.width, p.zero, p.row, 2 * TW_GROUP_BYTES);
         filled ^= 1;
         if (filled != 0) continue;

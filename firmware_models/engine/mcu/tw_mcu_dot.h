@@ -26,7 +26,6 @@ enum { TW_GROUP_BYTES = 2 * TW_GROUP }; /* when widened */
 /* Elements of a widened row of n. */
 static inline int32_t tw_padded(int32_t n) { return (n + TW_GROUP - 1) & ~(TW_GROUP - 1); }
 
-
 #ifdef TW_DSP
 
 /* Two int16 that are not added to each other. */
