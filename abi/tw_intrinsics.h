@@ -21,6 +21,8 @@ static inline uint32_t tw_base(void) { return 0; }
 
 #include <arm_acle.h>
 
+static inline uint32_t tw_ror8(uint32_t bytes) { return bytes >> 8 | bytes << 24; }
+
 static inline int32_t tw_smlad(uint32_t a, uint32_t b, int32_t sum) {
   return __smlad((int16x2_t)a, (int16x2_t)b, sum);
 }
@@ -35,13 +37,13 @@ static inline int32_t tw_smlatt(uint32_t a, uint32_t b, int32_t sum) {
 }
 static inline uint32_t tw_sxtb16(uint32_t bytes) { return (uint32_t)__sxtb16((int8x4_t)bytes); }
 static inline uint32_t tw_sxtb16_ror8(uint32_t bytes) {
-  return (uint32_t)__sxtb16((int8x4_t)__ror(bytes, 8));
+  return (uint32_t)__sxtb16((int8x4_t)tw_ror8(bytes));
 }
 static inline uint32_t tw_sxtab16(uint32_t pair, uint32_t bytes) {
   return (uint32_t)__sxtab16((int16x2_t)pair, (int8x4_t)bytes);
 }
 static inline uint32_t tw_sxtab16_ror8(uint32_t pair, uint32_t bytes) {
-  return (uint32_t)__sxtab16((int16x2_t)pair, (int8x4_t)__ror(bytes, 8));
+  return (uint32_t)__sxtab16((int16x2_t)pair, (int8x4_t)tw_ror8(bytes));
 }
 /* Not as an expression, which the compiler would join with what follows into two instructions. */
 static inline int32_t tw_smmlar(int32_t a, int32_t b, int32_t sum) {
