@@ -144,7 +144,7 @@ SPREADS = {
     ],
 )
 def test_scales_that_differ_give_the_same_bytes(
-    op: str, shape: str, spread: str, plain: bytes
+    op: str, shape: str, spread: str, engines: dict[str, bytes]
 ) -> None:
     make = test_conv_2d.conv if op == "conv" else test_depthwise_conv_2d.depthwise
     layer = make(3, "int8", shape, per_channel=True)
@@ -152,7 +152,7 @@ def test_scales_that_differ_give_the_same_bytes(
     scales = np.resize(SPREADS[spread], channels).astype(np.float32)
     layer = layer.with_input(0, scale=0.0625).with_input(1, scale=scales)
     layer = layer.with_input(2, scale=scales * np.float32(0.0625)).with_output(scale=0.125)
-    compare(layer.to_bytes(), plain, count=12)
+    compare(layer.to_bytes(), engines, count=12)
 
 
 @pytest.mark.parametrize("depth", DEPTHS)

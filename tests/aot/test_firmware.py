@@ -161,7 +161,7 @@ def test_weights_take_no_ram_and_all_parts_add_up():
 @pytest.mark.parametrize("board", ["mps2-an505", "riscv32-virt"])
 def test_the_arena_is_the_smallest_that_the_boards_own_kernels_can_do_with(board: str):
     """They take other scratch memory than the host's. These boards' protection is fine-grained."""
-    module = zoo("digits_int8")
+    module = zoo("bearing_int8")
     arena = firmware(module, board).report.ram["arena"]
     assert arena > module.arena_bytes
     inputs = [np.zeros(one.shape, one.dtype) for one in module.open().inputs]
