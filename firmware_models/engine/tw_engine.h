@@ -53,8 +53,10 @@ typedef struct {
   const int32_t *outputs;
   uint16_t input_count;
   uint16_t output_count;
-  uint32_t table;          /* position of the operator's flatbuffer table */
-  uint32_t overwrite;      /* lead | inputs, as tw_may_overwrite was told; 0: never */
+  union {
+    uint32_t table;        /* until it is prepared, or it calls: position of its flatbuffer table */
+    uint32_t overwrite;    /* then: lead | inputs, as tw_may_overwrite was told; 0: never */
+  };
   void *data;              /* what prepare computed for eval */
 } tw_node;
 
