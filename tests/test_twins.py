@@ -198,6 +198,14 @@ def test_a_sum_gives_the_same_bytes(
     compare(single_op(op, [a, b], [out], options), engines)
 
 
+@pytest.mark.parametrize("scales", [(1e-12, 1.0, 0.5), (1.0, 1e-12, 0.5), (0.1, 0.2, 1e12)])
+def test_a_sum_of_scales_far_apart_gives_the_same_bytes(
+    scales: tuple[float, float, float], engines: dict[str, bytes]
+) -> None:
+    a, b, out = (Tensor((3, 37), "int8", scale=scale, zero_point=5) for scale in scales)
+    compare(single_op("ADD", [a, b], [out], ("AddOptions", {})), engines)
+
+
 def models() -> list[Path]:
     return [ZOO / name / f"{name}.tflite" for name in ("digits_int8", "bearing_int8", "sine_int8")]
 

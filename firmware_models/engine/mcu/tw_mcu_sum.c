@@ -7,7 +7,9 @@ typedef struct {
   int32_t right;   /* how far to shift, less one; below 0: not at all */
 } scale;
 
+/* Of a multiplier that is 0 becomes the smallest one, which makes 0 of any sum, too. */
 static scale scale_of(int32_t multiplier, int32_t right) {
+  if (multiplier == 0) return (scale){INT32_MIN, 30};
   return (scale){(int32_t)((uint32_t)multiplier << 1), right - 1};
 }
 
