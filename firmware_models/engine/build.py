@@ -2,7 +2,7 @@
 
     python firmware_models/engine/build.py engine.wasm             with every op in ops/
     python firmware_models/engine/build.py engine.wasm add conv_2d with only these
-    python firmware_models/engine/build.py --kernels dsp engine.wasm  as boards have it
+    python firmware_models/engine/build.py --kernels dsp engine.wasm  as a Cortex-M4 has it
     python firmware_models/engine/build.py --native engine_native  for this machine, sanitized
     python firmware_models/engine/build.py --native probe probe    the same, around native/probe.c
     python firmware_models/engine/build.py --fuzzer fuzz_engine    the same, for libFuzzer
@@ -52,8 +52,8 @@ def sources(ops: list[str]) -> list[Path]:
     return [*sorted(ENGINE.glob("*.c")), *(ENGINE / "ops" / f"{name}.c" for name in ops)]
 
 
-# With -DTW_IMPORTS, "dsp" imports its instructions: see abi/tw_intrinsics.h.
-# By the name of a set of kernels: the folder of its twins, and its macros.
+# By the name of a set of kernels: the folder of its twins, and its macros. With -DTW_IMPORTS, "dsp"
+# and "mve" import their instructions: see abi/tw_intrinsics.h.
 KERNELS = {
     "plain": (None, ()),
     "wasm128": ("wasm128", ("-DTW_WASM128",)),
