@@ -1,5 +1,7 @@
 #include "tw_control.h"
 
+enum { OP_IF = 118, OP_WHILE = 119, OP_CALL_ONCE = 129 };
+
 TW_SMALL tw_status tw_callees(tw_engine *e, const tw_node *node, int32_t callees[2], uint32_t *count) {
   uint8_t expected;
   *count = 2;

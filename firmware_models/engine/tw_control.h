@@ -4,14 +4,6 @@
 
 #include "tw_kernel.h"
 
-enum { OP_IF = 118, OP_WHILE = 119, OP_CALL_ONCE = 129 };
-
-/* Whether a node calls subgraphs: then it keeps its options at hand. */
-static inline bool tw_calls(const tw_node *node) {
-  const uint8_t code = node->op->code;
-  return TW_HAS_CALLS && (code == OP_IF || code == OP_WHILE || code == OP_CALL_ONCE);
-}
-
 /* The subgraphs that the options of a CALL_ONCE, IF or WHILE name, at most 2: that they exist is
  * checked, and that none is the main one. Any other operator has none. */
 tw_status tw_callees(tw_engine *e, const tw_node *node, int32_t callees[2], uint32_t *count);

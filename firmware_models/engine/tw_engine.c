@@ -1,6 +1,5 @@
 #include "tw_engine.h"
 
-#include "tw_control.h"
 #include "tw_internal.h"
 
 /* ---- what kernels ask (tw_kernel.h) ---- */
@@ -103,7 +102,7 @@ static tw_status prepare_node(tw_engine *e, tw_node *node) {
     tw_status status = node->op->prepare(e, node);
     if (e->fb.bad) return tw_fail(e, TW_E_MODEL, "malformed flatbuffer");
     if (status != TW_E_ARENA || counted || attempt > 0) {
-      if (TW_HAS_OVERWRITE && !tw_calls(node)) node->overwrite = e->overwrite;
+      if (TW_HAS_OVERWRITE && e->overwrite != 0) node->overwrite = e->overwrite;
       return status;
     }
     e->persistent = persistent; /* again, now only counting */

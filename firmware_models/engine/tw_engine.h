@@ -46,6 +46,8 @@ typedef struct {
 
 typedef struct tw_op tw_op;
 
+#define TW_OVERWRITES ((uint32_t)1 << 31)
+
 /* One operator of a subgraph. */
 typedef struct {
   const tw_op *op;
@@ -54,8 +56,8 @@ typedef struct {
   uint16_t input_count;
   uint16_t output_count;
   union {
-    uint32_t table;        /* until it is prepared, or it calls: position of its flatbuffer table */
-    uint32_t overwrite;    /* then: lead | inputs, as tw_may_overwrite was told; 0: never */
+    uint32_t table;        /* position of its flatbuffer table, which is below TW_OVERWRITES */
+    uint32_t overwrite;    /* once tw_may_overwrite was called: TW_OVERWRITES | lead | inputs */
   };
   void *data;              /* what prepare computed for eval */
 } tw_node;

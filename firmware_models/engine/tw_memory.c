@@ -53,5 +53,5 @@ tw_status tw_request_scratch(tw_engine *e, uint32_t bytes, void **where) {
 void tw_may_overwrite(tw_engine *e, uint32_t inputs, int64_t lead) {
   if (lead < 0) lead = 0;
   if (lead > LARGEST) return;
-  e->overwrite = tw_align_up((uint32_t)lead, TW_ALIGN) | inputs;
+  e->overwrite = TW_OVERWRITES | tw_align_up((uint32_t)lead, TW_ALIGN) | inputs;
 }

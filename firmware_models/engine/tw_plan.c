@@ -221,7 +221,7 @@ static bool may_meet(const record *r) {
 /* The input is named once, and nothing reads it after the output was begun: then this node begins
  * the output, as it is what runs in that step. */
 static void mark_overwrite(plan *p, const tw_subgraph *g, const tw_node *node) {
-  if (tw_calls(node) || (node->overwrite & (TW_ALIGN - 1)) == 0) return;
+  if (!(node->overwrite & TW_OVERWRITES)) return;
   record *output = record_of(p, g, node->outputs[0]);
   for (uint32_t i = 0; i < node->input_count && i < 2 && may_meet(output); i++) {
     const record *input = record_of(p, g, node->inputs[i]);
@@ -231,7 +231,7 @@ static void mark_overwrite(plan *p, const tw_subgraph *g, const tw_node *node) {
     for (uint32_t k = 0; k < node->input_count; k++) uses += node->inputs[k] == node->inputs[i];
     if (uses != 1) continue;
     output->over = (uint16_t)(input - p->records);
-    output->lead = node->overwrite & ~(uint32_t)(TW_ALIGN - 1);
+    output->lead = node->overwrite & ~(TW_OVERWRITES | (TW_ALIGN - 1));
     return;
   }
 }
