@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -360,6 +361,25 @@ def test_two_threads_with_batches_of_one_session_get_their_own_outputs():
         for thread in threads:
             thread.join()
     assert not errors
+
+
+def test_threads_that_come_together_share_one_batch(monkeypatch):
+    made = []
+
+    def make(*args):
+        made.append(_batch.Batch(*args))
+        time.sleep(0.05)  # so that the others come meanwhile
+        return made[-1]
+
+    monkeypatch.setattr("tflm_wasm._session.Batch", make)
+    frames = np.zeros((3, 1, 4), np.int8)
+    with load(with_many()) as session:
+        threads = [threading.Thread(target=session.invoke_many, args=(frames,)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(made) == 1
 
 
 def test_views_made_before_the_buffer_are_still_the_modules_memory():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -68,6 +69,7 @@ class Session:
         self._compiled = compile_within(module.wasm, module.parsed, self._limits)
         self._instance: _Instance | None = None
         self._many: Batch | Loop | None = None
+        self._making = threading.Lock()
         self._death: Exception | None = None
         self._closed = False
         self.reopen()
@@ -234,9 +236,11 @@ class Session:
         instance = self._live()
         job = prepare(instance.inputs, instance.outputs, frames, out)
         with self._noting():
-            if self._many is None:
-                self._many = self._make_many(instance)
-            return self._many.run(job)
+            with self._making:  # threads share what is made: it takes their turns
+                if self._many is None:
+                    self._many = self._make_many(instance)
+                many = self._many
+            return many.run(job)
 
     def _make_many(self, instance: _Instance) -> Batch | Loop:
         has_function = self._module.parsed.signature(EXPORT) is not None
