@@ -143,7 +143,9 @@ class Chain:
         for _ in range(length):
             makers[int(self.rng.integers(len(makers)))]()
         self.unary("RELU6")
-        return Model([Graph(self.tensors, self.ops, [self.input], [self.last])]).to_bytes()
+        written = self.written()
+        results = {self.last, *(int(i) for i in self.rng.choice(written, self.rng.integers(3)))}
+        return Model([Graph(self.tensors, self.ops, [self.input], sorted(results))]).to_bytes()
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -176,3 +178,13 @@ def test_an_input_that_is_read_again_is_left_alone() -> None:
     chain.step("ADD", [kept], chain.shape, ("AddOptions", {}))
     model = Model([Graph(chain.tensors, chain.ops, [chain.input], [chain.last])]).to_bytes()
     assert 2 * 32 * 32 * 16 < Engine(model).get("arena_used") < 2.2 * 32 * 32 * 16
+
+
+def test_an_input_that_is_an_output_of_the_model_is_left_alone() -> None:
+    """Also when the last operator reads it."""
+    chain = Chain(0, "float32", (1, 4, 5, 3))
+    kept = chain.last
+    chain.relu()
+    model = Model([Graph(chain.tensors, chain.ops, [chain.input], [kept, chain.last])]).to_bytes()
+    x = np.random.default_rng(0).standard_normal((1, 4, 5, 3)).astype(np.float32)
+    assert_equal_to_tflm(model, [[8 * x]])

@@ -218,8 +218,8 @@ static bool may_meet(const record *r) {
   return r != NULL && r->offset == ONLINE && r->first > 0 && r->last < TW_MAX_TIME;
 }
 
-/* The input is named once, and nothing reads it after the output was begun: then this node begins
- * the output, as it is what runs in that step. */
+/* The input is named once, also by no output of the subgraph, and nothing reads it after the output
+ * was begun: then this node begins the output, as it is what runs in that step. */
 static void mark_overwrite(plan *p, const tw_subgraph *g, const tw_node *node) {
   if (!(node->overwrite & TW_OVERWRITES)) return;
   record *output = record_of(p, g, node->outputs[0]);
@@ -229,6 +229,7 @@ static void mark_overwrite(plan *p, const tw_subgraph *g, const tw_node *node) {
     if (input->last != output->first || input == output) continue;
     uint32_t uses = 0;
     for (uint32_t k = 0; k < node->input_count; k++) uses += node->inputs[k] == node->inputs[i];
+    for (uint32_t k = 0; k < g->output_count; k++) uses += g->outputs[k] == node->inputs[i];
     if (uses != 1) continue;
     output->over = (uint16_t)(input - p->records);
     output->lead = node->overwrite & ~(TW_OVERWRITES | (TW_ALIGN - 1));
