@@ -60,11 +60,19 @@ TW_INLINE tw_channel_scale tw_take_scale(tw_channel *c) {
 }
 
 /* As tw_requant_i32: the doubling high product, then a half is rounded away from zero. */
-TW_INLINE int32_t tw_to_i8(int32_t sum, tw_channel_scale scale, int32_t zero_point) {
+TW_INLINE int32_t tw_mcu_scaled(int32_t sum, tw_channel_scale scale) {
   int32_t x = tw_smmlar(sum, scale.doubled, sum);
   x += x >> 31;
-  x = ((x >> scale.right) + 1) >> 1;
-  return tw_clamp(x + zero_point, INT8_MIN, INT8_MAX);
+  return ((x >> scale.right) + 1) >> 1;
+}
+
+TW_INLINE int32_t tw_to_i8(int32_t sum, tw_channel_scale scale, int32_t zero_point) {
+  return tw_clamp(tw_mcu_scaled(sum, scale) + zero_point, INT8_MIN, INT8_MAX);
+}
+
+/* The same, 128 more. */
+TW_INLINE uint32_t tw_to_u8(int32_t sum, tw_channel_scale scale, int32_t zero_point) {
+  return (uint32_t)tw_clamp(tw_mcu_scaled(sum, scale) + zero_point + 128, 0, UINT8_MAX);
 }
 
 /* The sums of four neighbouring channels. */
@@ -78,10 +86,11 @@ TW_INLINE void tw_put_four(tw_sums sums, tw_channel *c, tw_place out) {
     return;
   }
 #endif
-  tw_set_i8(out, tw_to_i8(sums.a, tw_take_scale(c), c->zero_point));
-  tw_set_i8(out + 1, tw_to_i8(sums.b, tw_take_scale(c), c->zero_point));
-  tw_set_i8(out + 2, tw_to_i8(sums.c, tw_take_scale(c), c->zero_point));
-  tw_set_i8(out + 3, tw_to_i8(sums.d, tw_take_scale(c), c->zero_point));
+  const uint32_t a = tw_to_u8(sums.a, tw_take_scale(c), c->zero_point),
+                 b = tw_to_u8(sums.b, tw_take_scale(c), c->zero_point),
+                 d = tw_to_u8(sums.c, tw_take_scale(c), c->zero_point),
+                 f = tw_to_u8(sums.d, tw_take_scale(c), c->zero_point);
+  tw_set4(out, (a | b << 8 | d << 16 | f << 24) ^ 0x80808080);
 }
 
 /* `count` channels of a row of n bytes. */

@@ -21,6 +21,10 @@ TW_INLINE uint32_t tw_get4(tw_place x) {
   return word;
 }
 
+TW_INLINE void tw_set4(tw_place x, uint32_t bytes) {
+  __builtin_memcpy((void *)(x - tw_base()), &bytes, sizeof bytes);
+}
+
 TW_INLINE uint32_t tw_get_u32(tw_place x) { return *(const uint32_t *)tw_at(x); }
 TW_INLINE int32_t tw_get_i32(tw_place x) { return *(const int32_t *)tw_at(x); }
 TW_INLINE int32_t tw_get_i16(tw_place x) { return *(const int16_t *)tw_at(x); }

@@ -64,10 +64,13 @@ def _zig(core: Core) -> Toolchain:
     target = f"--target={core.target}"
     version = zig_version()
     fpu = "+vfp4d16sp" if core.fpu else ""
+    # Where registers run out, a limit or an address is loaded by one instruction instead of put
+    # together by two.
+    pools = "+no_movt" if core.family == "cortexm" else ""
     return Toolchain(
         name=f"zig {version}",
         run=lambda *arguments, folder=None: zig("cc", *arguments, folder=folder),
-        guest=(target, f"-mcpu={core.cpu}"),
+        guest=(target, f"-mcpu={core.cpu}{pools}"),
         firmware=(target, f"-mcpu={core.runtime_cpu}"),
         link=(target, f"-mcpu={core.runtime_cpu}{fpu}"),
         kernels=core.kernels,
