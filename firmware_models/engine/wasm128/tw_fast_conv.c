@@ -22,7 +22,7 @@ static plan make_plan(const tw_tensor *filter, void *work) {
             .rows = tw_max(PANEL_BYTES / 2 / depth / TW_PANEL_ROWS, 1) * TW_PANEL_ROWS};
   p.widened = work;
   p.window_step = depth + 8;
-  p.windows = p.widened + 2 * depth;
+  p.windows = p.widened + 4 * depth;
   p.panels = p.windows + TW_PANEL_ROWS * p.window_step;
   p.ring = p.panels + p.rows * depth;
   return p;

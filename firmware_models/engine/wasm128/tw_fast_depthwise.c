@@ -65,19 +65,28 @@ static void pack_weights(const tw_tensor *filter, plan *p) {
   }
 }
 
+TW_INLINE void sum_pair(const int16_t *const taps[], int32_t offset, int32_t step, const int16_t *w,
+                        int32_t pixels, v128_t low[], v128_t high[]) {
+  const v128_t w_low = wasm_v128_load(w), w_high = wasm_v128_load(w + 8);
+  const int16_t *a = taps[0] + offset, *b = taps[1] + offset;
+  for (int32_t i = 0; i < pixels; i++) {
+    const v128_t x = wasm_v128_load(a + i * step), y = wasm_v128_load(b + i * step);
+    low[i] = tw_add_dot(low[i], wasm_i16x8_shuffle(x, y, 0, 8, 1, 9, 2, 10, 3, 11), w_low);
+    high[i] = tw_add_dot(high[i], wasm_i16x8_shuffle(x, y, 4, 12, 5, 13, 6, 14, 7, 15), w_high);
+  }
+}
+
 /* Sums of `pixels` neighbouring outputs in 8 channels. `offset` is where the first one's window
  * begins in the rows, `step` is from one to the next. */
 TW_INLINE void sum_taps(const int16_t *const taps[], const plan *p, int32_t offset, int32_t step,
                         const int16_t *w, int32_t pixels, v128_t low[], v128_t high[]) {
   for (int32_t i = 0; i < pixels; i++) low[i] = high[i] = wasm_i32x4_splat(0);
-  for (int32_t t = 0; t < p->taps; t += 2, w += 16) {
-    const v128_t w_low = wasm_v128_load(w), w_high = wasm_v128_load(w + 8);
-    const int16_t *a = taps[t] + offset, *b = taps[t + 1] + offset;
-    for (int32_t i = 0; i < pixels; i++) {
-      const v128_t x = wasm_v128_load(a + i * step), y = wasm_v128_load(b + i * step);
-      low[i] = tw_add_dot(low[i], wasm_i16x8_shuffle(x, y, 0, 8, 1, 9, 2, 10, 3, 11), w_low);
-      high[i] = tw_add_dot(high[i], wasm_i16x8_shuffle(x, y, 4, 12, 5, 13, 6, 14, 7, 15), w_high);
-    }
+  int32_t left = p->taps;
+#define PAIR(k)                                                               \
+  sum_pair(taps + 2 * (k), offset, step, w + 16 * (k), pixels, low, high);    \
+  if (left <= 2 * (k) + 2) return;
+  for (;; left -= 10, taps += 10, w += 80) {
+    PAIR(0) PAIR(1) PAIR(2) PAIR(3) PAIR(4)
   }
 }
 
@@ -96,13 +105,14 @@ TW_INLINE void outputs(const int16_t *const taps[], const plan *p, int32_t x, in
                        int32_t pixels, uint32_t shift, const tw_requant *q, int8_t *out) {
   const int16_t *w = p->weights;
   const tw_lane_scale *scale = p->scales;
+  const tw_range range = tw_range_of(q);
   for (int32_t c = 0; c < p->depth; c += 8, w += 16 * pairs(p->taps), scale += 2) {
     v128_t low[6], high[6];
     sum_taps(taps, p, x * stride * p->depth + c, stride * p->depth, w, pixels, low, high);
     for (int32_t i = 0; i < pixels; i++) {
       const v128_t a = tw_rescale_lanes(low[i], scale, shift),
                    b = tw_rescale_lanes(high[i], scale + 1, shift);
-      store(tw_to_range(a, b, q), p->channels - c, out + i * p->channels + c);
+      store(tw_to_range(a, b, &range), p->channels - c, out + i * p->channels + c);
     }
   }
 }
@@ -127,7 +137,7 @@ PIXELS(any, 1, 0)
 static void output_row(const int16_t *const taps[], const plan *p, int32_t width, int32_t stride,
                        const tw_requant *q, int8_t *out) {
   static pixels_of *const of[] = {NULL, one, two, three, four, five, six};
-  const int32_t most = p->shift == 0 ? 1 : 6;
+  const int32_t most = p->shift == 0 ? 1 : 3;
   for (int32_t x = 0; x < width;) {
     const int32_t count = tw_min(width - x, most);
     (most == 1 ? any : of[count])(taps, p, x, stride, q, out + x * p->channels);
@@ -159,6 +169,7 @@ static void run_single(const tw_tensor *input, const tw_tensor *filter, const tw
   const int32_t first_row = tw_max(0, -top), rows = tw_min(w->height, height - top);
   const int32_t first_column = tw_max(0, -left), columns = tw_min(w->width, width - left);
   const v128_t zero = wasm_i16x8_splat(q->input_zero_point);
+  const tw_range range = tw_range_of(q);
   const uint32_t shift =
       tw_lane_shift_of(q, bias, channels, (uint32_t)(w->width * w->height) * 255 * 128);
   const int8_t *image = input->data;
@@ -178,7 +189,7 @@ static void run_single(const tw_tensor *input, const tw_tensor *filter, const tw
       }
       const tw_lane_scale s0 = tw_lane_scale_of(q, bias, channels, c, shift),
                           s1 = tw_lane_scale_of(q, bias, channels, c + 4, shift);
-      store(tw_to_range(tw_rescale_lanes(low, &s0, shift), tw_rescale_lanes(high, &s1, shift), q), 8,
+      store(tw_to_range(tw_rescale_lanes(low, &s0, shift), tw_rescale_lanes(high, &s1, shift), &range), 8,
             out);
     }
   }

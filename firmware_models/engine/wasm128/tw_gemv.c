@@ -6,23 +6,45 @@ typedef struct {
   v128_t a, b, c, d;
 } sums;
 
-TW_INLINE sums step(sums s, v128_t x, const int8_t *const w[4], int32_t i) {
-  return (sums){tw_add_dot(s.a, x, wasm_i16x8_load8x8(w[0] + i)),
-                tw_add_dot(s.b, x, wasm_i16x8_load8x8(w[1] + i)),
-                tw_add_dot(s.c, x, wasm_i16x8_load8x8(w[2] + i)),
-                tw_add_dot(s.d, x, wasm_i16x8_load8x8(w[3] + i))};
+TW_INLINE v128_t dot(v128_t x, const int8_t *w) { return wasm_i32x4_dot_i16x8(x, wasm_i16x8_load8x8(w)); }
+
+TW_INLINE sums step(sums s, const int16_t *x, const int8_t *const w[4], int32_t i) {
+  const v128_t values = wasm_v128_load(x + i);
+  return (sums){wasm_i32x4_add(s.a, dot(values, w[0] + i)), wasm_i32x4_add(s.b, dot(values, w[1] + i)),
+                wasm_i32x4_add(s.c, dot(values, w[2] + i)), wasm_i32x4_add(s.d, dot(values, w[3] + i))};
 }
 
-/* Four sums of products, each of x with a row of weights. Two steps a turn, as in tw_gemm.c. */
+TW_INLINE sums first_step(const int16_t *x, const int8_t *const w[4]) {
+  const v128_t values = wasm_v128_load(x);
+  return (sums){dot(values, w[0]), dot(values, w[1]), dot(values, w[2]), dot(values, w[3])};
+}
+
+#define TURN(i)                      \
+  if (left < 16 * ((i) + 1)) return s; \
+  s = step(step(s, x, w, 16 * (i)), x, w, 16 * (i) + 8);
+
+/* Of whole turns, at least one. */
+TW_INLINE sums sum_products(const int16_t *x, const int8_t *const rows[4], int32_t left) {
+  const int8_t *w[4] = {rows[0], rows[1], rows[2], rows[3]};
+  sums s = step(first_step(x, w), x, w, 8);
+  TURN(1) TURN(2) TURN(3)
+  for (;;) {
+    if (left < 80) return s;
+    left -= 64, x += 64;
+    for (int32_t i = 0; i < 4; i++) w[i] += 64;
+    s = step(step(s, x, w, 0), x, w, 8);
+    TURN(1) TURN(2) TURN(3)
+  }
+}
+
+/* Four sums of products, each of x with a row of weights. */
 TW_INLINE v128_t dot_four(const int16_t *x, const int8_t *const w[4], int32_t depth) {
   const v128_t zero = wasm_i32x4_splat(0);
   sums s = {zero, zero, zero, zero};
-  int32_t i = 0;
-  for (; i + 16 <= depth; i += 16) {
-    s = step(step(s, wasm_v128_load(x + i), w, i), wasm_v128_load(x + i + 8), w, i + 8);
-  }
+  int32_t i = depth & ~15;
+  if (i != 0) s = sum_products(x, w, depth);
   if (i + 8 <= depth) {
-    s = step(s, wasm_v128_load(x + i), w, i);
+    s = step(s, x, w, i);
     i += 8;
   }
   v128_t total = tw_sum_lanes(s.a, s.b, s.c, s.d);
@@ -38,6 +60,7 @@ void tw_gemv_run(const tw_gemm *g) {
   const uint32_t shift = tw_lane_shift_of(g->q, g->bias, channels, (uint32_t)depth * 255 * 128);
   const int16_t *x = g->x;
   int8_t *out = g->out;
+  const tw_range range = tw_range_of(g->q);
   tw_lane_scale scale = tw_lane_scale_of(g->q, g->bias, channels, 0, shift);
   for (int32_t row = 0; row < g->rows; row++, x += g->depth) {
     for (int32_t c = 0; c < channels; c += 4) {
@@ -51,7 +74,7 @@ void tw_gemv_run(const tw_gemm *g) {
         scale.bias = tw_lane_bias_of(g->bias, channels, c);
       }
       const v128_t sums = tw_rescale_lanes(dot_four(x, w, depth), &scale, shift);
-      v128_t bytes = tw_to_range(sums, sums, g->q);
+      v128_t bytes = tw_to_range(sums, sums, &range);
       bytes = wasm_i8x16_narrow_i16x8(bytes, bytes);
       const int32_t count = tw_min(channels - c, 4);
       if (count == 4) {

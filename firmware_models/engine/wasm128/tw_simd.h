@@ -134,12 +134,20 @@ bool tw_scales_fit(const tw_requant *q, int32_t channels);
 /* A bound of the biases' magnitudes; 0 without a bias. */
 uint32_t tw_largest_bias(const tw_tensor *bias, int32_t channels);
 
+/* Where outputs are, as int16. */
+typedef struct {
+  v128_t zero_point, low, high;
+} tw_range;
+
+TW_INLINE tw_range tw_range_of(const tw_requant *q) {
+  return (tw_range){wasm_i16x8_splat((int16_t)q->output_zero_point), wasm_i16x8_splat((int16_t)q->low),
+                    wasm_i16x8_splat((int16_t)q->high)};
+}
+
 /* Eight results as int16, moved by the zero point and clamped. */
-TW_INLINE v128_t tw_to_range(v128_t low, v128_t high, const tw_requant *q) {
-  v128_t x = wasm_i16x8_narrow_i32x4(low, high);
-  x = wasm_i16x8_add_sat(x, wasm_i16x8_splat(q->output_zero_point));
-  x = wasm_i16x8_max(x, wasm_i16x8_splat(q->low));
-  return wasm_i16x8_min(x, wasm_i16x8_splat(q->high));
+TW_INLINE v128_t tw_to_range(v128_t low, v128_t high, const tw_range *r) {
+  const v128_t x = wasm_i16x8_add_sat(wasm_i16x8_narrow_i32x4(low, high), r->zero_point);
+  return wasm_i16x8_min(wasm_i16x8_max(x, r->low), r->high);
 }
 
 /* ---- rows of an image under a window ---- */
