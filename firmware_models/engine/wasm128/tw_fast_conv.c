@@ -171,7 +171,7 @@ void tw_fast_conv(const tw_engine *e, const tw_node *node, const tw_window *w,
     run_pointwise(input, &p, pixels, &g);
     return;
   }
-  tw_ring ring = tw_ring_start(input, output, w, q->input_zero_point, input->dims[3], p.ring);
+  tw_ring ring = tw_ring_start(input, output, w, q->input_zero_point, false, p.ring);
   if (pixels < TW_GEMV_ROWS) {
     run_few(&ring, &p, &g, output);
   } else {

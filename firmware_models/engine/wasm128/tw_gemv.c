@@ -73,7 +73,7 @@ void tw_gemv_run(const tw_gemm *g) {
       } else {
         scale.bias = tw_lane_bias_of(g->bias, channels, c);
       }
-      const v128_t sums = tw_rescale_lanes(dot_four(x, w, depth), &scale, shift);
+      const v128_t sums = tw_rescale_lanes(wasm_i32x4_add(dot_four(x, w, depth), scale.bias), &scale, shift);
       v128_t bytes = tw_to_range(sums, sums, &range);
       bytes = wasm_i8x16_narrow_i16x8(bytes, bytes);
       const int32_t count = tw_min(channels - c, 4);

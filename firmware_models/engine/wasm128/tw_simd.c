@@ -100,32 +100,49 @@ uint32_t tw_ring_bytes(const tw_tensor *output, const tw_window *w, uint32_t dep
 }
 
 tw_ring tw_ring_start(const tw_tensor *input, const tw_tensor *output, const tw_window *w,
-                      int32_t zero, int32_t depth, int16_t *memory) {
+                      int32_t zero, bool grouped, int16_t *memory) {
   const int32_t height = span(w->height, w->dilation_h), columns = columns_of(output, w);
+  const int32_t depth = grouped ? (input->dims[3] + 7) & ~7 : input->dims[3];
   const int32_t step = columns * depth + 8;
   memset(memory, 0, (size_t)(height + 1) * (size_t)step * sizeof *memory);
-  return (tw_ring){input, w, zero, depth, columns, step, height, 0, 0, memory, memory + step};
+  return (tw_ring){input,   w,      zero, columns, depth,  step,
+                   grouped, height, 0,    0,       memory, memory + step};
+}
+
+/* Eight channels of columns next to each other. */
+static void widen_group(const int8_t *in, const int8_t *end, int32_t channels, int32_t columns,
+                        int32_t zero, int16_t *out) {
+  const v128_t zeros = wasm_i16x8_splat((int16_t)zero);
+  int32_t x = 0;
+  for (; x + 2 <= columns && end - in >= channels + 8; x += 2, in += 2 * channels, out += 16) {
+    const v128_t a = wasm_i16x8_load8x8(in), b = wasm_i16x8_load8x8(in + channels);
+    wasm_v128_store(out, wasm_i16x8_sub(a, zeros));
+    wasm_v128_store(out + 8, wasm_i16x8_sub(b, zeros));
+  }
+  for (; x < columns; x++, in += channels, out += 8) {
+    const int32_t room = tw_min((int32_t)(end - in), 8);
+    tw_widen(in, zero, room, room, out);
+  }
 }
 
 /* What is written past a row's last column has no meaning; the columns right of the image are zeros
  * again after that. */
 static void widen_row(const tw_ring *r, int32_t y) {
   const tw_tensor *input = r->input;
-  const int32_t width = input->dims[2], channels = input->dims[3];
+  const int32_t width = input->dims[2], channels = input->dims[3], run = r->grouped ? 8 : r->depth;
   const int32_t first = r->window->pad_w, last = tw_min(first + width, r->columns);
   const int8_t *const end = (const int8_t *)input->data + input->bytes;
   const int8_t *in = (const int8_t *)input->data +
                      ((size_t)(r->image * input->dims[1] + y) * (size_t)(width * channels));
-  int16_t *const row = r->rows + y % r->height * r->step;
-  int16_t *out = row + first * r->depth;
-  if (r->depth == channels) {
-    tw_widen(in, r->zero, (last - first) * channels, (int32_t)(end - in), out);
-  } else {
-    for (int32_t x = first; x < last; x++, in += channels, out += r->depth) {
-      tw_widen(in, r->zero, channels, tw_min((int32_t)(end - in), r->depth), out);
+  int16_t *out = r->rows + y % r->height * r->step;
+  for (int32_t c = 0; c < r->depth; c += run, out += r->columns * run) {
+    if (r->grouped) {
+      widen_group(in + c, end, channels, last - first, r->zero, out + first * run);
+    } else {
+      tw_widen(in, r->zero, (last - first) * channels, (int32_t)(end - in), out + first * run);
     }
+    for (int32_t i = last * run; i < r->columns * run; i++) out[i] = 0;
   }
-  for (int32_t i = last * r->depth; i < r->columns * r->depth; i++) row[i] = 0;
 }
 
 void tw_ring_move(tw_ring *r, int32_t image, int32_t y) {

@@ -113,8 +113,8 @@ v128_t tw_lane_bias_of(const tw_tensor *bias, int32_t channels, int32_t first);
 tw_lane_scale tw_lane_scale_of(const tw_requant *q, const tw_tensor *bias, int32_t channels,
                                int32_t first, uint32_t shift);
 
-TW_INLINE v128_t tw_rescale_lanes(v128_t sum, const tw_lane_scale *s, uint32_t shift) {
-  const v128_t x = wasm_i32x4_add(sum, s->bias);
+/* Of sums that have their bias. */
+TW_INLINE v128_t tw_rescale_lanes(v128_t x, const tw_lane_scale *s, uint32_t shift) {
   if (shift != 0) {
     const v128_t x2 = wasm_i32x4_mul(x, s->power);
     const v128_t up = tw_scale_up(x2, s->multiplier, s->nudge_low, s->nudge_high);
@@ -152,12 +152,14 @@ TW_INLINE v128_t tw_to_range(v128_t low, v128_t high, const tw_range *r) {
 
 /* ---- rows of an image under a window ---- */
 
-/* The rows that a window sees, widened, with zeros where it leaves the image. Each of its columns
- * has `depth` elements: the input's channels, and what has no meaning. */
+/* The rows that a window sees, widened, with zeros where it leaves the image: column by column, or
+ * by groups of eight channels and then column by column, what is missing of the last group without
+ * meaning. */
 typedef struct {
   const tw_tensor *input;
   const tw_window *window;
-  int32_t zero, depth, columns, step; /* step: from one row to the next */
+  int32_t zero, columns, depth, step; /* depth: elements of a column; step: from one row to the next */
+  bool grouped;
   int32_t height;                     /* rows from the window's first to its last */
   int32_t image, widened;             /* rows of that image that have been widened */
   int16_t *zeros, *rows;              /* row y is number y % height */
@@ -166,8 +168,9 @@ typedef struct {
 /* Bytes of memory that it needs; UINT32_MAX when they would be too many anyhow. */
 uint32_t tw_ring_bytes(const tw_tensor *output, const tw_window *w, uint32_t depth);
 
+/* `output` is only asked for its dimensions. */
 tw_ring tw_ring_start(const tw_tensor *input, const tw_tensor *output, const tw_window *w,
-                      int32_t zero, int32_t depth, int16_t *memory);
+                      int32_t zero, bool grouped, int16_t *memory);
 
 /* Widen what the windows of output row `y` see. Rows are asked for in order. */
 void tw_ring_move(tw_ring *r, int32_t image, int32_t y);
