@@ -12,6 +12,7 @@ typedef struct {
   int32_t width, depth, channels; /* of the product */
   int32_t rows;                   /* that are multiplied at a time */
   int16_t *widened, *windows, *panels, *ring;
+  int8_t *apart, *constants;
   int32_t window_step;            /* from one window to the next */
 } plan;
 
@@ -24,7 +25,9 @@ static plan make_plan(const tw_tensor *filter, void *work) {
   p.window_step = depth + 8;
   p.windows = p.widened + 4 * depth;
   p.panels = p.windows + TW_PANEL_ROWS * p.window_step;
-  p.ring = p.panels + p.rows * depth;
+  p.apart = (int8_t *)(p.panels + p.rows * depth);
+  p.constants = p.apart + p.rows * TW_GROUP;
+  p.ring = (int16_t *)(void *)(p.constants + (p.channels <= TW_CONSTANTS ? round_up(p.channels) : 0));
   return p;
 }
 
@@ -62,34 +65,33 @@ static void put_pixels(const int8_t *x, int32_t count, int32_t zero, int32_t dep
 
 /* Copies eight at a time, to every `step` elements. */
 TW_INLINE int16_t *copy(const int16_t *x, int32_t n, int32_t step, int16_t *out) {
-  for (; n > 8; n -= 16, x += 16, out += 2 * step) {
+  for (; n > 16; n -= 16, x += 16, out += 2 * step) {
     const v128_t a = wasm_v128_load(x), b = wasm_v128_load(x + 8);
     wasm_v128_store(out, a);
     wasm_v128_store(out + step, b);
   }
-  if (n <= 0) return out;
   wasm_v128_store(out, wasm_v128_load(x));
-  return out + step;
+  if (n <= 8) return out + step;
+  wasm_v128_store(out + step, wasm_v128_load(x + 8));
+  return out + 2 * step;
 }
 
-/* The elements under the window at output pixel (y, x): to `out`, in steps of TW_PANEL_STEP, when
- * that takes whole steps, else side by side. */
-TW_INLINE void put_window(const tw_ring *r, int32_t y, int32_t x, bool whole, int16_t *out) {
+/* The elements under the window at column x of the output row that the ring was moved to: to `out`, in
+ * steps of TW_PANEL_STEP, when that takes whole steps, else side by side: in order, so that what a
+ * copy writes past its end is written again. */
+TW_INLINE void put_window(const tw_ring *r, int32_t x, bool whole, int16_t *out) {
   const tw_window *w = r->window;
   const bool dense = w->dilation_w == 1; /* a row's elements lie side by side */
   const int32_t n = dense ? w->width * r->depth : r->depth, runs = dense ? 1 : w->width;
   const int32_t first = x * w->stride_w * r->depth, run_step = w->dilation_w * r->depth;
-  y = y * w->stride_h - w->pad_h;
-  for (int32_t i = 0; i < w->height; i++, y += w->dilation_h) {
-    const int16_t *from = tw_ring_row(r, y) + first;
-    for (int32_t k = 0; k < runs; k++, from += run_step) {
-      if (whole) {
-        out = copy(from, n, TW_PANEL_STEP, out);
-      } else { /* in order, so that what a copy writes past its end is written again */
-        copy(from, n, 8, out);
-        out += n;
-      }
-    }
+  for (int32_t i = 0; i < w->height; i++) {
+    const int16_t *from = tw_ring_row(r, i * w->dilation_h) + first;
+    int32_t k = 0;
+    do {
+      int16_t *const end = copy(from, n, whole ? TW_PANEL_STEP : 8, out);
+      out = whole ? end : out + n;
+      from += run_step;
+    } while (++k < runs);
   }
 }
 
@@ -112,7 +114,7 @@ static void run_few(tw_ring *ring, const plan *p, tw_gemm *g, const tw_tensor *o
     for (int32_t y = 0; y < output->dims[1]; y++) {
       tw_ring_move(ring, b, y);
       for (int32_t x = 0; x < output->dims[2]; x++, g->out += g->channels) {
-        put_window(ring, y, x, false, p->windows);
+        put_window(ring, x, false, p->windows);
         tw_gemv_run(g);
       }
     }
@@ -139,10 +141,10 @@ static void run_windows(tw_ring *ring, const plan *p, const tw_tensor *output, t
     for (int32_t i = 0; i < g->rows; i++) {
       if (x == 0) tw_ring_move(ring, b, y);
       if (whole) {
-        put_window(ring, y, x, true, tw_panel_row(p->panels, i, p->depth));
+        put_window(ring, x, true, tw_panel_row(p->panels, i, p->depth));
       } else {
         const int32_t k = i % TW_PANEL_ROWS;
-        put_window(ring, y, x, false, p->windows + k * p->window_step);
+        put_window(ring, x, false, p->windows + k * p->window_step);
         if (k == TW_PANEL_ROWS - 1 || i == g->rows - 1) {
           put_panel(p, tw_panel_row(p->panels, i - k, p->depth));
         }
@@ -166,7 +168,8 @@ void tw_fast_conv(const tw_engine *e, const tw_node *node, const tw_window *w,
   const int32_t pixels = output->dims[0] * output->dims[1] * output->dims[2];
   tw_gemm g = {.x = p.panels, .weights = filter->data, .width = p.width, .depth = p.depth,
                .channels = p.channels, .q = q, .bias = tw_input(e, node, 2),
-               .widened = p.widened, .out = output->data};
+               .widened = p.widened, .out = output->data, .apart = p.apart,
+               .constants = p.constants};
   if (is_pointwise(w, p.width) && pixels >= TW_GEMV_ROWS) {
     run_pointwise(input, &p, pixels, &g);
     return;

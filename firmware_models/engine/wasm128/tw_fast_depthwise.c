@@ -290,7 +290,7 @@ void tw_fast_depthwise(const tw_engine *e, const tw_node *node, const tw_window 
       const int16_t *taps[MAX_TAPS + 1];
       int32_t t = 0;
       for (int32_t i = 0; i < w->height; i++) {
-        const int16_t *row = tw_ring_row(&ring, y * w->stride_h - w->pad_h + i);
+        const int16_t *row = tw_ring_row(&ring, i);
         for (int32_t k = 0; k < w->width; k++) taps[t++] = row + k * 8;
       }
       taps[t] = taps[t - 1];

@@ -8,6 +8,9 @@
  * the next eight of the first, and so on. */
 enum { TW_PANEL_ROWS = 4, TW_PANEL_STEP = 8 * TW_PANEL_ROWS };
 
+/* Channels that are computed together; of how many those are found that have no weights. */
+enum { TW_GROUP = 4, TW_CONSTANTS = 1024 };
+
 /* `rows` rows of x times all `channels` rows of the weights, each `width` elements. depth is width
  * rounded up to 8, with zeros between; x has whole panels. `widened` has room for two rows of
  * weights. */
@@ -18,7 +21,9 @@ typedef struct {
   const tw_requant *q;
   const tw_tensor *bias;
   int16_t *widened;
-  int8_t *out; /* [rows, channels] */
+  int8_t *out;   /* [rows, channels] */
+  int8_t *apart;     /* [rows, TW_GROUP] */
+  int8_t *constants; /* [channels] when there are up to TW_CONSTANTS */
 } tw_gemm;
 
 /* Where row `i` begins in its panel; from there on it goes in steps of TW_PANEL_STEP. */

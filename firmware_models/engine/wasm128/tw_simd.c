@@ -105,8 +105,9 @@ tw_ring tw_ring_start(const tw_tensor *input, const tw_tensor *output, const tw_
   const int32_t depth = grouped ? (input->dims[3] + 7) & ~7 : input->dims[3];
   const int32_t step = columns * depth + 8;
   memset(memory, 0, (size_t)(height + 1) * (size_t)step * sizeof *memory);
-  return (tw_ring){input,   w,      zero, columns, depth,  step,
-                   grouped, height, 0,    0,       memory, memory + step};
+  return (tw_ring){.input = input, .window = w, .zero = zero, .columns = columns, .depth = depth,
+                   .step = step, .grouped = grouped, .height = height, .zeros = memory,
+                   .rows = memory + step};
 }
 
 /* Eight channels of columns next to each other. */
@@ -150,6 +151,8 @@ void tw_ring_move(tw_ring *r, int32_t image, int32_t y) {
   const int32_t end = tw_min(top + r->height, r->input->dims[1]);
   if (image != r->image) r->widened = 0;
   r->image = image;
+  r->top = top;
+  r->top_number = (top % r->height + r->height) % r->height;
   for (r->widened = tw_max(r->widened, top); r->widened < end; r->widened++) {
     widen_row(r, r->widened);
   }

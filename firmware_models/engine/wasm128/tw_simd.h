@@ -162,6 +162,7 @@ typedef struct {
   bool grouped;
   int32_t height;                     /* rows from the window's first to its last */
   int32_t image, widened;             /* rows of that image that have been widened */
+  int32_t top, top_number;            /* the first row that the windows see */
   int16_t *zeros, *rows;              /* row y is number y % height */
 } tw_ring;
 
@@ -175,10 +176,12 @@ tw_ring tw_ring_start(const tw_tensor *input, const tw_tensor *output, const tw_
 /* Widen what the windows of output row `y` see. Rows are asked for in order. */
 void tw_ring_move(tw_ring *r, int32_t image, int32_t y);
 
-/* A row of the image, or zeros above and below it, from the window of the first output pixel on. */
-TW_INLINE const int16_t *tw_ring_row(const tw_ring *r, int32_t y) {
-  if (y < 0 || y >= r->input->dims[1]) return r->zeros;
-  return r->rows + y % r->height * r->step;
+/* Row number i that the windows see, or zeros above and below the image, from the window of the first
+ * output pixel on. */
+TW_INLINE const int16_t *tw_ring_row(const tw_ring *r, int32_t i) {
+  if (r->top + i < 0 || r->top + i >= r->input->dims[1]) return r->zeros;
+  const int32_t number = r->top_number + i;
+  return r->rows + (number < r->height ? number : number - r->height) * r->step;
 }
 
 #endif
