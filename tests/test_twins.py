@@ -22,7 +22,7 @@ SHAPES = [
     *(("conv", name) for name in test_conv_2d.SHAPES),
     *(("depthwise", name) for name in test_depthwise_conv_2d.SHAPES),
 ]
-DEPTHS = (1, 7, 8, 9, 64, 100)
+DEPTHS = (1, 7, 8, 9, 16, 63, 64, 65, 100, 128, 200)
 COUNTS = (1, 3, 4, 5, 10)
 
 
@@ -109,6 +109,53 @@ def test_a_drawn_window_gives_the_same_bytes(
         per_channel=bool(rng.integers(2)),
         **options,
     )
+    compare(layer.to_bytes(), engines, 2)
+
+
+@pytest.mark.parametrize("depth", [9, 40, 64, 72, 130])
+def test_a_convolution_of_many_terms_gives_the_same_bytes(
+    depth: int, engines: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shape = ((1, 3, 5), depth, 6, (1, 1 + depth % 2), (1, 1), (1, 1), "same")
+    monkeypatch.setitem(test_conv_2d.SHAPES, "deep", shape)
+    compare(test_conv_2d.conv(depth, "int8", "deep", per_channel=True).to_bytes(), engines)
+
+
+@pytest.mark.parametrize("channels", [1, 4, 11, 64, 1030])
+@pytest.mark.parametrize("taps", [(1, 1), (3, 3)])
+def test_channels_without_weights_give_the_same_bytes(
+    taps: tuple[int, int],
+    channels: int,
+    engines: dict[str, bytes],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(
+        test_conv_2d.SHAPES, "sparse", ((1, 5, 3), 19, channels, taps, (1, 1), (1, 1), "same")
+    )
+    layer = test_conv_2d.conv(1, "int8", "sparse", per_channel=True)
+    rng = np.random.default_rng(channels)
+    kept = rng.integers(3, size=channels) == 0
+    w, b = np.array(layer.inputs[1].data), np.array(layer.inputs[2].data)
+    w[~kept] = 0
+    w[-1, ..., -1] = 1  # the last weight of all is the only one of its channel
+    b[~kept] = rng.choice([0, 1 << 30, -(1 << 30), 2**31 - 1], np.count_nonzero(~kept))
+    compare(layer.with_input(1, data=w).with_input(2, data=b).to_bytes(), engines)
+
+
+@pytest.mark.parametrize("taps", [1, 2, 3, 9, 10, 11, 15, 21])
+@pytest.mark.parametrize("stride", [1, 2, 3])
+@pytest.mark.parametrize("channels", [8, 12])
+def test_a_column_under_depthwise_filters_gives_the_same_bytes(
+    channels: int,
+    stride: int,
+    taps: int,
+    engines: dict[str, bytes],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    padding = "same" if taps % 2 else "valid"
+    shape = ((2, 25, 1), channels, 1, (taps, 1), (stride, 1), (1, 1), padding)
+    monkeypatch.setitem(test_depthwise_conv_2d.SHAPES, "column", shape)
+    layer = test_depthwise_conv_2d.depthwise(taps, "int8", "column", per_channel=True)
     compare(layer.to_bytes(), engines, 2)
 
 
