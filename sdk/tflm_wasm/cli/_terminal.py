@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
-from tflm_wasm._names import plain as plain
+from tflm_wasm._names import plain
 
 if TYPE_CHECKING:
     from rich.console import Console
