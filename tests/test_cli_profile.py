@@ -83,6 +83,10 @@ def test_the_models_file_is_for_a_board():
     assert "--port or --board" in tflm_wasm("profile", MODEL, "--model", MODEL, code=2).stderr
 
 
+def test_a_models_file_that_is_not_there_is_told_before_the_board_is_opened(tmp_path):
+    assert "absent" in refused("profile", "--port", "x", "--model", tmp_path / "absent.tflite")
+
+
 @pytest.mark.parametrize("arguments", [(), (MODEL, "--port", "x"), (MODEL, "--board", BOARD)])
 def test_a_model_and_a_board_or_neither_is_wrong_usage(arguments):
     assert "Name a MODEL" in tflm_wasm("profile", *arguments, code=2).stderr

@@ -83,10 +83,11 @@ def command(
         raise click.UsageError("Name a MODEL to time it here, or a --port or --board.")
     if model is not None and file is not None:
         raise click.UsageError("--model goes with a --port or --board.")
+    data = None if file is None else read_up_to(file, Limits().module_bytes)
     with _opened(model, port, board, profile) as target, progress() as advance:
         found = profile_runs(target, runs=runs, seed=seed, progress=advance)
-    if file is not None:
-        found = found.with_model(read_up_to(file, Limits().module_bytes))
+    if data is not None:
+        found = found.with_model(data)
     if trace is not None:
         write_file(trace, json.dumps(found.to_chrome_trace()).encode())
     if flame is not None:
@@ -128,21 +129,16 @@ def _show(profile: Profile, count: int | None) -> None:
     from tflm_wasm._profile import share, written
     from tflm_wasm.cli._terminal import say, table
 
+    columns: tuple[str, ...]
     slowest = profile.slowest()
     shown = slowest[:count]
     unit = profile.unit
     is_told = any(op.macs is not None for op in slowest)
-    about, rate = (("output", ">MACs"), (f">MAC/{unit}",)) if is_told else ((), ())
-    rows = [
-        (
-            *(op.index, op.name),
-            *_about(op)[: len(about)],
-            *(written(profile, op.ticks), share(profile, op.ticks)),
-            *(_rate(profile, op),)[: len(rate)],
-        )
-        for op in shown
-    ]
-    table((">op", "name", *about, f">{unit}", ">share", *rate), rows)
+    if is_told:
+        columns = (">op", "name", "output", ">MACs", f">{unit}", ">share", f">MAC/{unit}")
+    else:
+        columns = (">op", "name", f">{unit}", ">share")
+    table(columns, [_row(profile, op, is_told=is_told) for op in shown])
     rest = sum(op.ticks for op in slowest[len(shown) :])
     if len(shown) < len(slowest):
         hidden = f"{len(slowest) - len(shown)} more (--all)"
@@ -151,11 +147,16 @@ def _show(profile: Profile, count: int | None) -> None:
     say(f"{len(slowest)} operators: {written(profile, profile.total)} {unit}{macs}", style="bold")
 
 
-def _about(op: OpTime) -> tuple[str, str]:
+def _row(profile: Profile, op: OpTime, *, is_told: bool) -> tuple[object, ...]:
+    from tflm_wasm._profile import share, written
     from tflm_wasm._tensor import shape_text
 
+    time = (written(profile, op.ticks), share(profile, op.ticks))
+    if not is_told:
+        return (op.index, op.name, *time)
     shape = "" if op.shape is None else shape_text(op.shape)
-    return shape, f"{op.macs:,}" if op.macs else ""
+    macs = f"{op.macs:,}" if op.macs else ""
+    return (op.index, op.name, shape, macs, *time, _rate(profile, op))
 
 
 def _rate(profile: Profile, op: OpTime) -> str:
