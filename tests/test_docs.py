@@ -17,13 +17,14 @@ from pathlib import Path
 import pytest
 
 from tests.support.files import ROOT
+from tflm_wasm import emulator
 
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 SETS_UP = ("git clone", "cd tflm-wasm", "pip install", "source .venv", "sudo ", "apt-get ")
 NEEDS_ORACLE = "tflite_micro"
-NEEDS_QEMU = "--config board"
+NEEDS_QEMU = ("--config board", "profile --board")
 
 
 def blocks(page: Path) -> list[tuple[str, str]]:
@@ -50,6 +51,16 @@ def page_id(page: Path) -> str:
     return str(page.relative_to(ROOT))
 
 
+@pytest.fixture
+def emulators(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch):
+    """Keep a page's emulated boards apart from all others, and end those it leaves."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
+    yield
+    for one in emulator.find_all():
+        one.end()
+
+
+@pytest.mark.usefixtures("emulators")
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if blocks(page)], ids=lambda page: page_id(page)
 )
@@ -57,7 +68,7 @@ def test_what_a_page_tells_to_run_works(page: Path, tmp_path: Path) -> None:
     text = "".join(body for _, body in blocks(page))
     if NEEDS_ORACLE in text:
         pytest.importorskip("tflite_micro", reason="pip install 'tflm-wasm[oracles]'")
-    if NEEDS_QEMU in text and shutil.which("qemu-system-arm") is None:
+    if any(one in text for one in NEEDS_QEMU) and shutil.which("qemu-system-arm") is None:
         pytest.skip("no QEMU: apt-get install qemu-system-arm")
     for entry in ROOT.iterdir():
         if entry.name not in {".git", ".venv"}:

@@ -12,9 +12,11 @@ from tests.support import wat_guests
 from tests.support.board import random_frames
 from tests.support.files import ZOO, wakeword_model
 from tests.support.firmware import firmware, needs_qemu, needs_tools
+from tests.support.models import Graph, Model, Op, Tensor
 from tests.support.wat_guests import ADD_ONE, INIT, finish, statics, store
 from tflm_wasm import Device, Module, OpTime, Profile, Session, _abi, aot
 from tflm_wasm._inspect_ops import read_ops
+from tflm_wasm._profile import collect
 from tflm_wasm.emulator import Emulator
 
 MODELS = {path.stem: path.read_bytes() for path in sorted(ZOO.glob("*/*.tflite"))}
@@ -38,8 +40,12 @@ def test_a_profile_names_every_operator_and_gives_the_bytes_of_a_run(model):
             else:
                 profile = timed.profile(*frame)
             assert same_outputs(timed, plain), f"frame {number}"
-    expected = [(op.index, op.name) for op in read_ops(data) if op.subgraph == 0]
-    assert [(op.index, op.name) for op in profile.ops] == expected
+    expected = [
+        (op.index, op.name, op.outputs[0].shape if op.outputs else None, op.macs)
+        for op in read_ops(data)
+        if op.subgraph == 0
+    ]
+    assert [(op.index, op.name, op.shape, op.macs) for op in profile.ops] == expected
     assert profile.tick_hz == 10**9
     assert profile.overhead > 0
     assert min(op.ticks for op in profile.ops) >= 0
@@ -158,8 +164,38 @@ def test_a_profile_is_json_ready():
         "tick_hz": 1000,
         "overhead": 5,
         "total": 5,
-        "ops": [{"index": 0, "name": "OP0", "ticks": 5}],
+        "ops": [{"index": 0, "name": "OP0", "ticks": 5, "shape": None, "macs": None}],
     }
+
+
+def test_a_model_adds_shapes_macs_and_the_names_of_custom_operators():
+    tensors = [Tensor([1, 4], "int16"), Tensor([1, 4], "int16")]
+    ops = [Op("CUSTOM", [0], [1], None, 1, "SignalWhatever")]
+    model = Model([Graph(tensors, ops, [0], [1])]).to_bytes()
+    profile = Profile((OpTime(0, "CUSTOM", 5),), 1000, 1)
+    assert profile.with_model(model).ops == (OpTime(0, "SignalWhatever", 5, (1, 4), 0),)
+    profile = Profile((OpTime(0, "", 1), OpTime(1, "", 2), OpTime(2, "", 3)), 1000, 1)
+    told = profile.with_model(MODELS["sine_int8"])
+    assert [(op.name, op.shape, op.macs, op.ticks) for op in told.ops] == [
+        ("FULLY_CONNECTED", (1, 16), 16, 1),
+        ("FULLY_CONNECTED", (1, 16), 256, 2),
+        ("FULLY_CONNECTED", (1, 1), 16, 3),
+    ]
+    assert Profile.median([told, told]) == told
+
+
+@pytest.mark.parametrize("names", [("FULLY_CONNECTED",) * 2, ("FULLY_CONNECTED", "ADD", "")])
+def test_a_model_with_other_operators_than_ran_is_refused(names):
+    ops = tuple(OpTime(index, name, 1) for index, name in enumerate(names))
+    with pytest.raises(tflm_wasm.ModelError, match="other operators"):
+        Profile(ops, 1000, 0).with_model(MODELS["sine_int8"])
+
+
+def test_a_file_that_is_no_model_tells_nothing():
+    with pytest.raises(tflm_wasm.MalformedModelError):
+        of_ticks(1).with_model(b"\0\0\0\0TFL3")
+    assert collect([(5, 0)], 1, 1000, b"\0\0\0\0TFL3").ops == (OpTime(0, "ADD", 4),)
+    assert collect([(5, 0)], 1, 1000, MODELS["sine_int8"]).ops == (OpTime(0, "ADD", 4),)
 
 
 @needs_tools

@@ -1,4 +1,4 @@
-"""Names of a model's tensors, as far as its file can be read."""
+"""Names out of a model's file, as far as it can be read."""
 
 from __future__ import annotations
 
@@ -9,6 +9,11 @@ from tflm_wasm._errors import ModelError, TensorIndexError
 
 if TYPE_CHECKING:
     from tflm_wasm._model import Model
+
+
+def plain(text: object) -> str:
+    """Return text without control characters: names come from files that anybody can write."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(text))
 
 
 @lru_cache(maxsize=8)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Final
 
 from tflm_wasm._block import Block
-from tflm_wasm._errors import ContractError, NotProfilableError
+from tflm_wasm._errors import ContractError, ModelError, NotProfilableError
 
 _STEPS_SINCE: Final = 1  # minor version of the ABI from which on a module runs single operators
 _MOST_OPS: Final = 0xFFFF
+_UNTOLD: Final = ("", "CUSTOM")  # names from a module that leave open which operator it is
 NS_HZ: Final = 1_000_000_000
 
 
@@ -22,11 +25,16 @@ class OpTime:
         index: Its index in the main subgraph, as in `tflm-wasm inspect`.
         name: Its name in the schema, such as CONV_2D; "" when the module does not tell.
         ticks: How long it ran, subgraphs that it calls included; see `Profile.tick_hz`.
+        shape: Dimensions of its first output; None where the model's file is not known.
+        macs: Multiply-accumulates of one run, without those of subgraphs that it calls; None
+            where the model's file is not known.
     """
 
     index: int
     name: str
     ticks: int
+    shape: tuple[int, ...] | None = None
+    macs: int | None = None
 
 
 @dataclass(frozen=True)
@@ -52,6 +60,41 @@ class Profile:
         """Return the operators, the slowest first; with `count` that many of them."""
         return tuple(sorted(self.ops, key=lambda op: -op.ticks)[:count])
 
+    @property
+    def unit(self) -> str:
+        """What times are shown in: µs, or ticks where there is no clock."""
+        return "µs" if self.tick_hz else "ticks"
+
+    def in_unit(self, ticks: int) -> float:
+        """Return a time in `unit`."""
+        return ticks / self.tick_hz * 1e6 if self.tick_hz else float(ticks)
+
+    def with_model(self, model: bytes) -> Profile:
+        """Return the profile with what the model's file says: shapes, MACs, names of custom ops.
+
+        `Session.profile` does so, and `Device.profile` after an upload; what is inside a board's
+        firmware has no file there.
+
+        Args:
+            model: The .tflite that ran.
+
+        Raises:
+            ModelError: It can't be read, or has other operators.
+        """
+        told = _main_ops(model)
+        if len(told) != len(self.ops) or any(
+            op.name not in (*_UNTOLD, name) for op, (name, *_) in zip(self.ops, told, strict=True)
+        ):
+            raise ModelError(
+                "The model has other operators than those that were timed",
+                hint="Pass the model that ran; see its operators with `tflm-wasm inspect MODEL`.",
+            )
+        ops = (
+            replace(op, name=name, shape=shape, macs=macs)
+            for op, (name, shape, macs) in zip(self.ops, told, strict=True)
+        )
+        return replace(self, ops=tuple(ops))
+
     def to_dict(self) -> dict[str, Any]:
         """Return the profile as JSON-ready values."""
         return {
@@ -66,14 +109,38 @@ class Profile:
 
         Times are µs, or ticks where there is no clock; no gap is between two operators.
         """
-        scale = 1e6 / self.tick_hz if self.tick_hz else 1.0
         events, start = [], 0
         for op in self.ops:
             what = {"name": op.name or f"op {op.index}", "args": vars(op)}
-            when = {"ts": start * scale, "dur": op.ticks * scale}
+            when = {"ts": self.in_unit(start), "dur": self.in_unit(op.ticks)}
             events.append({**what, **when, "ph": "X", "cat": "op", "pid": 0, "tid": 0})
             start += op.ticks
         return {"traceEvents": events, "displayTimeUnit": "ns"}
+
+    def to_flame_graph(self, name: str = "model") -> str:
+        """Return a flame graph as SVG: the model, its kinds of operators, its operators.
+
+        Each is as wide as its share of the time, the slowest on the left; operators that took no
+        time are left out. Name, time and share show when the mouse is over it.
+
+        Args:
+            name: What the model is called there.
+        """
+        from tflm_wasm._flame import draw
+
+        return draw(self, name)
+
+    def to_folded_stacks(self, name: str = "model") -> str:
+        """Return the same as text: a line for each operator, its frames and then its ticks.
+
+        speedscope, inferno and flamegraph.pl read it.
+
+        Args:
+            name: What the model is called there.
+        """
+        from tflm_wasm._flame import fold
+
+        return fold(self, name)
 
     @staticmethod
     def median(profiles: Sequence[Profile]) -> Profile:
@@ -84,9 +151,19 @@ class Profile:
         """
         first = profiles[0]
         rows = zip(*(one.ops for one in profiles), strict=True)
-        ops = [OpTime(r[0].index, r[0].name, middle(op.ticks for op in r)) for r in rows]
+        ops = [replace(row[0], ticks=middle(op.ticks for op in row)) for row in rows]
         overhead = middle(one.overhead for one in profiles)
         return Profile(tuple(ops), first.tick_hz, overhead)
+
+
+def written(profile: Profile, ticks: int) -> str:
+    """Return a time as text, in the profile's unit."""
+    return f"{profile.in_unit(ticks):,.2f}" if profile.tick_hz else f"{ticks:,}"
+
+
+def share(profile: Profile, ticks: int) -> str:
+    """Return as text how much of all time a time is."""
+    return f"{ticks / max(1, profile.total):.1%}"
 
 
 def middle(values: Iterable[int]) -> int:
@@ -129,13 +206,16 @@ def operators(block: Block) -> int:
     return block["op_count"]
 
 
-def collect(timed: Iterable[tuple[int, int]], overhead: int, tick_hz: int) -> Profile:
+def collect(
+    timed: Iterable[tuple[int, int]], overhead: int, tick_hz: int, model: bytes | None
+) -> Profile:
     """Return the profile of one run.
 
     Args:
         timed: Ticks and BuiltinOperator code of each operator, in order; -1 is no code.
         overhead: Ticks to take off each; none gets less than 0.
         tick_hz: Ticks per second.
+        model: The model's file; None where it is not known.
     """
     from tflm_wasm._inspect_ops import builtin_names
 
@@ -144,4 +224,19 @@ def collect(timed: Iterable[tuple[int, int]], overhead: int, tick_hz: int) -> Pr
         OpTime(index, names.get(code, f"BUILTIN_{code}"), max(0, ticks - overhead))
         for index, (ticks, code) in enumerate(timed)
     )
-    return Profile(tuple(ops), tick_hz, overhead)
+    profile = Profile(tuple(ops), tick_hz, overhead)
+    with suppress(ModelError):  # a foreign module may hold anything in its model's place
+        return profile if model is None else profile.with_model(model)
+    return profile
+
+
+@lru_cache(maxsize=8)
+def _main_ops(model: bytes) -> tuple[tuple[str, tuple[int, ...] | None, int], ...]:
+    """Return name, shape of the first output and MACs of each operator of the main subgraph."""
+    from tflm_wasm._inspect_ops import read_ops
+
+    return tuple(
+        (op.name, op.outputs[0].shape if op.outputs else None, op.macs)
+        for op in read_ops(model)
+        if op.subgraph == 0
+    )

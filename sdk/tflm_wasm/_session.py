@@ -280,7 +280,7 @@ class Session:
             is_last = first + 1 == count
             timed.append((self._step(first, first + 1, is_last=is_last), block["op_code"]))
             empty.append(self._step(first + 1, first + 1, is_last=is_last))
-        return collect(timed, middle(empty) if empty else 0, NS_HZ)
+        return collect(timed, middle(empty) if empty else 0, NS_HZ, self._module.model)
 
     def _warm_up(self) -> None:
         """Make a call that the module refuses, so that the first operator is not timed cold."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -42,6 +42,11 @@ def view_dtype(element_type: int) -> np.dtype[Any] | None:
     little = native.newbyteorder("<")
     # NumPy's own object where it is the same type: then two dtypes can be compared by identity.
     return native if little == native else little
+
+
+def shape_text(shape: Sequence[int]) -> str:
+    """Return dimensions as text, such as 1x32x8."""
+    return "x".join(map(str, shape)) or "scalar"
 
 
 @dataclass(frozen=True, slots=True)

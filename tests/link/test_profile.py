@@ -32,8 +32,8 @@ def test_a_profile_names_every_operator_and_gives_the_bytes_of_the_host(device, 
             continue
         profile = device.profile(*frame)
         assert [one.view.tobytes() for one in device.outputs] == want
-    ops = [(op.index, op.name) for op in read_ops(zoo_model(name)) if op.subgraph == 0]
-    assert [(op.index, op.name) for op in profile.ops] == ops
+    ops = [(op.index, op.name, op.macs) for op in read_ops(zoo_model(name)) if op.subgraph == 0]
+    assert [(op.index, op.name, op.macs) for op in profile.ops] == ops
     assert {op.ticks for op in profile.ops} == {TICKS_PER_OP}
     assert profile.tick_hz == device.identify().tick_hz
     assert profile.overhead > 0

@@ -9,6 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 ZOO = ROOT / "firmware_models" / "zoo"
+SPEECH = ROOT / "firmware_models" / "speech"
 SHARED = ROOT.parent / "shared" / "models"
 WAKEWORDS = ("okay_nabu", "alexa", "hey_jarvis", "hey_mycroft")
 

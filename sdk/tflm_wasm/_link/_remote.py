@@ -26,17 +26,20 @@ class RemoteModel:
 
     Attributes:
         block: The control block as init left it; zeros behind the last descriptor.
+        file: The model, or None where it is not known here.
 
     Args:
         block: The block after init, up to the end of the last descriptor at least.
         digest: SHA-256 of the model, or "" when it is inside the firmware.
-        name_of: Returns the name of the tensor with an index.
+        file: The model, for the names of its tensors, or None.
 
     Raises:
         ContractError: It breaks a rule of the ABI.
     """
 
-    def __init__(self, block: bytes, digest: str, name_of: NameOf) -> None:
+    def __init__(self, block: bytes, digest: str, file: bytes | None) -> None:
+        self.file = file
+        name_of = partial(tensor_name, file)
         self.block = Block(block.ljust(_abi.BLOCK_BYTES, b"\0"))
         inputs, outputs = _contract.descriptors(self.block, _ADDRESSES)
         self.input_bytes = np.zeros(self.block["input_size"], np.uint8)
@@ -98,7 +101,7 @@ def read_model(ask: _Ask, max_payload: int, uploaded: Mapping[str, bytes]) -> Re
     Args:
         ask: Sends a request that may be handled twice without harm.
         max_payload: Largest payload of a reply, in bytes.
-        uploaded: Models by digest, for the names of their tensors.
+        uploaded: Models by digest.
 
     Raises:
         ContractError: It breaks a rule of the ABI.
@@ -114,7 +117,7 @@ def read_model(ask: _Ask, max_payload: int, uploaded: Mapping[str, bytes]) -> Re
         return None
     slots = SlotInfo.all_of(ask(Type.SLOTS))
     digest = next((slot.digest for slot in slots if slot.active), "")
-    return RemoteModel(block, digest, partial(tensor_name, uploaded.get(digest)))
+    return RemoteModel(block, digest, uploaded.get(digest))
 
 
 def _read_block(ask: _Ask, start: int, size: int, most: int) -> bytes:

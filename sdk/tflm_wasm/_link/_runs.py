@@ -38,7 +38,7 @@ def profile(client: Client, model: RemoteModel, deadline: float) -> Profile:
     count = operators(model.block)
     if count == 0:
         invoke(client, model, deadline)
-        return collect((), 0, client.identity.tick_hz)
+        return collect((), 0, client.identity.tick_hz, model.file)
     _write_input(client, model.input_bytes.tobytes(), deadline, keep_last=False)
     record = LAYOUTS["operator_record"].struct
     timed: list[tuple[int, int]] = []
@@ -53,7 +53,7 @@ def profile(client: Client, model: RemoteModel, deadline: float) -> Profile:
         timed += record.iter_unpack(records)
         overheads.append(fields["overhead"])
     _read_output(client, model, b"", len(model.output_bytes), deadline)
-    return collect(timed, min(overheads), client.identity.tick_hz)
+    return collect(timed, min(overheads), client.identity.tick_hz, model.file)
 
 
 def _write_input(client: Client, data: bytes, deadline: float, *, keep_last: bool) -> int:

@@ -82,7 +82,7 @@ def _exit_code(error: TflmWasmError) -> int:
 
 def _report(ctx: click.Context, message: str, hint: str) -> None:
     """Write an error to standard error."""
-    from tflm_wasm.cli._terminal import plain
+    from tflm_wasm._names import plain
 
     if (ctx.obj or {}).get("debug"):
         traceback.print_exc()

@@ -11,16 +11,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
+from tflm_wasm._names import plain
+
 if TYPE_CHECKING:
     from rich.console import Console
 
 Progress: TypeAlias = Callable[[str, int, int], None]
 _WIDTH_OF_A_FILE = 240  # nothing is cut off in a pipe
-
-
-def plain(text: object) -> str:
-    """Return text without control characters: names come from files that anybody can write."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(text))
 
 
 def console() -> Console:

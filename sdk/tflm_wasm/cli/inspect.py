@@ -63,17 +63,14 @@ def _summary(file: Path, found: Inspection) -> None:
 
 
 def _tensors(title: str, tensors: Sequence[TensorInfo]) -> None:
+    from tflm_wasm._tensor import shape_text
     from tflm_wasm.cli._terminal import table
 
     rows = [
-        (one.index, one.type_name, _shape(one.shape), _quantization(one), one.name)
+        (one.index, one.type_name, shape_text(one.shape), _quantization(one), one.name)
         for one in tensors
     ]
     table((">tensor", "type", "shape", "quantization", "name"), rows, title)
-
-
-def _shape(shape: Sequence[int]) -> str:
-    return "x".join(map(str, shape)) or "scalar"
 
 
 def _quantization(tensor: TensorInfo) -> str:
@@ -102,7 +99,9 @@ def _ops(found: Inspection) -> None:
 
 
 def _typed(tensor: TensorInfo) -> str:
-    return f"{tensor.type_name.lower()} {_shape(tensor.shape)}"
+    from tflm_wasm._tensor import shape_text
+
+    return f"{tensor.type_name.lower()} {shape_text(tensor.shape)}"
 
 
 def _problems(found: Inspection) -> None:

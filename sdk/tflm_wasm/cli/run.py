@@ -95,12 +95,13 @@ def _described(tensor: Tensor, array: Array) -> dict[str, Any]:
 
 
 def _show(tensors: tuple[Tensor, ...], arrays: list[Array]) -> None:
+    from tflm_wasm._tensor import shape_text
     from tflm_wasm.cli._terminal import table
 
     rows = []
     for number, (tensor, array) in enumerate(zip(tensors, arrays, strict=True)):
         values = [f"{value:.7g}" for value in array.reshape(-1)[:_SHOWN].tolist()]
         values += ["..."] if array.size > _SHOWN else []
-        shape = "x".join(map(str, array.shape)) or "scalar"
+        shape = shape_text(array.shape)
         rows.append((number, str(array.dtype), shape, " ".join(values), tensor.name))
     table((">output", "type", "shape", "values", "name"), rows)
