@@ -112,7 +112,8 @@ def test_a_drawn_window_gives_the_same_bytes(
     compare(layer.to_bytes(), engines, 2)
 
 
-@pytest.mark.parametrize("depth", [9, 40, 64, 72, 130])
+# The last ones need about all the memory that twins have, and more.
+@pytest.mark.parametrize("depth", [9, 40, 64, 72, 130, 2304, 2600, 2800, 4096, 5000])
 def test_a_convolution_of_many_terms_gives_the_same_bytes(
     depth: int, engines: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:

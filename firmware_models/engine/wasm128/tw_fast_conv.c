@@ -38,8 +38,8 @@ static bool fits(const tw_engine *e, const tw_node *node, const tw_window *w, co
     return false;
   }
   const uint32_t taken = (uint32_t)((uint8_t *)make_plan(filter, tw_work).ring - tw_work);
-  return tw_ring_bytes(tw_output(e, node, 0), w, (uint32_t)input->dims[3]) <= TW_WORK_BYTES - taken &&
-         tw_scales_fit(q, filter->dims[0]);
+  return taken <= TW_WORK_BYTES && tw_scales_fit(q, filter->dims[0]) &&
+         tw_ring_bytes(tw_output(e, node, 0), w, (uint32_t)input->dims[3]) <= TW_WORK_BYTES - taken;
 }
 
 tw_status tw_fast_conv_prepare(tw_engine *e, const tw_node *node, const tw_window *w,
