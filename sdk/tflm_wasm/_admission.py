@@ -120,10 +120,9 @@ def check_block(block: Block, profile: str, memory_bytes: int) -> None:
             hint="Build the module again: `tflm-wasm build MODEL`.",
             rule="block.version",
         )
-    features = block.features
-    if features & ~_KNOWN_FEATURES:
+    if block["features"] & ~_KNOWN_FEATURES:
         raise AbiError("The block has unknown feature bits", rule="block.features")
-    if _abi.Feature.EXTENDED in features and profile != "extended":
+    if block.has(_abi.Feature.EXTENDED) and profile != "extended":
         raise ProfileError(
             "The module is of the extended profile, which must be opted into",
             profile="extended",
@@ -135,7 +134,7 @@ def check_block(block: Block, profile: str, memory_bytes: int) -> None:
         raise AbiError("The module's limits are not those of its profile", rule="block.limits")
     if not block.canary_is_intact:
         raise AbiError("The canary is missing from the block", rule="block.canary")
-    if _abi.Feature.EMBEDDED_MODEL not in features:
+    if not block.has(_abi.Feature.EMBEDDED_MODEL):
         raise NoModelError("No model is embedded in the module", rule="block.model")
     _check_layout(block, memory_bytes)
 

@@ -42,7 +42,7 @@ class Data(NamedTuple):
     """What memory holds at first: its size, and bytes at addresses, later ones over earlier."""
 
     memory_bytes: int
-    segments: tuple[tuple[int, bytes], ...]
+    segments: tuple[tuple[int, bytes | memoryview], ...]
 
 
 class Compiled(NamedTuple):
@@ -91,7 +91,7 @@ def compile_within(wasm: bytes, parsed: WasmModule, limits: Limits) -> Compiled:
     return Compiled(code, guarded, is_own=False, may_grow=may_grow, data=None)
 
 
-def _code(parsed: WasmModule) -> tuple[tuple[int, bytes], ...]:
+def _code(parsed: WasmModule) -> tuple[tuple[int, bytes | memoryview], ...]:
     return tuple(one for one in parsed.sections if one[0] not in OWN)
 
 
@@ -104,7 +104,7 @@ def _data(parsed: WasmModule) -> Data:
 
 
 @lru_cache(maxsize=1)
-def _own_code() -> tuple[tuple[int, bytes], ...] | None:
+def _own_code() -> tuple[tuple[int, bytes | memoryview], ...] | None:
     try:
         return _code(parse(packaged_engine()))
     except EngineMissingError:

@@ -85,7 +85,7 @@ class Module:
     @property
     def profile(self) -> str:
         """`"strict"` or `"extended"`."""
-        return "extended" if _abi.Feature.EXTENDED in self._block.features else "strict"
+        return "extended" if self._block.has(_abi.Feature.EXTENDED) else "strict"
 
     @property
     def arena_bytes(self) -> int:
@@ -95,7 +95,7 @@ class Module:
     @property
     def is_initialised(self) -> bool:
         """Whether it carries its memory as init left it, so that opening it needs no init."""
-        return _abi.Feature.INITIALISED in self._block.features
+        return self._block.has(_abi.Feature.INITIALISED)
 
     @property
     def memory_bytes(self) -> int:

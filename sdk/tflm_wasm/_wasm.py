@@ -86,17 +86,20 @@ class MemoryLimits(NamedTuple):
 
 
 class Segment(NamedTuple):
-    """A data segment. `offset` is None for a passive one, or one at a computed address."""
+    """A data segment; `offset` is None for a passive one. Its data is a view of the module."""
 
     offset: int | None
-    data: bytes
+    data: bytes | memoryview
 
 
 @dataclass(frozen=True)
 class WasmModule:
-    """A parsed module: its sections as they are, and what could be read from them."""
+    """A parsed module: its sections as they are, and what could be read from them.
 
-    sections: tuple[tuple[int, bytes], ...]
+    Of the sections that are its own, and of its segments, there are views of the module's bytes.
+    """
+
+    sections: tuple[tuple[int, bytes | memoryview], ...]
     imports: tuple[str, ...] = ()
     exports: dict[str, Export] = field(default_factory=dict)
     functions: tuple[FuncType, ...] = ()
@@ -142,29 +145,30 @@ def parse(wasm: bytes) -> WasmModule:
         MalformedModuleError: The bytes are not a well-formed module, or use a kind of type or
             limit that this package does not know.
     """
-    if wasm[: len(HEADER)] != HEADER:
+    if not wasm.startswith(HEADER):
         raise MalformedModuleError("no WebAssembly version 1 header", offset=0)
-    reader = Reader(wasm)
+    reader = Reader(memoryview(wasm))
     reader.take(len(HEADER))
-    sections: list[tuple[int, bytes]] = []
-    found: dict[int, Reader] = {}
+    sections: list[tuple[int, bytes | memoryview]] = []
+    starts: dict[int, int] = {}
     custom: dict[str, bytes] = {}
     rank = -1
     while reader.left:
         section = reader.byte()
-        payload_size = reader.u32()
+        size = reader.u32()
         start = reader.pos
-        payload = _take(reader, wasm, section, payload_size)
+        payload = _take(reader, wasm, section, size)
         sections.append((section, payload))
-        body = Reader(payload, start)
         if section == CUSTOM:
-            custom.setdefault(body.name(), payload[body.pos :])
+            body = Reader(payload, start)
+            custom.setdefault(body.name(), bytes(payload[body.pos :]))
             continue
         if _ORDER.get(section, -1) <= rank:
-            raise body.fail(f"section {section} unknown, repeated or out of order")
+            what = f"section {section} unknown, repeated or out of order"
+            raise Reader(payload, start).fail(what)
         rank = _ORDER[section]
-        found[section] = body
-    return _interpret(tuple(sections), found, custom)
+        starts[section] = start
+    return _interpret(tuple(sections), starts, custom)
 
 
 # Payloads by section and size: the modules of one engine share all but a few, and what is the same
@@ -174,15 +178,18 @@ _MOST_SEEN: Final = 32
 _LARGEST_SEEN_BYTES: Final = 512 * 1024
 
 
-def _take(reader: Reader, wasm: bytes, section: int, size: int) -> bytes:
-    """Take a payload, as an object that was taken before when it is the same."""
+def _take(reader: Reader, wasm: bytes, section: int, size: int) -> bytes | memoryview:
+    """Take a payload: a view of it, or an object that was taken before when it is the same."""
+    start = reader.pos
+    view = reader.take(size)
+    if section in OWN:
+        return view
     key = section, size
     known = _seen.get(key)
-    if known is not None and wasm.startswith(known, reader.pos):
-        reader.pos += size
+    if known is not None and wasm.startswith(known, start):
         return known
-    payload = reader.take(size)
-    if section not in OWN and size <= _LARGEST_SEEN_BYTES:
+    payload = bytes(view)
+    if size <= _LARGEST_SEEN_BYTES:
         if len(_seen) >= _MOST_SEEN:
             _seen.clear()
         _seen[key] = payload
@@ -234,23 +241,30 @@ def _shared(found: dict[int, Reader]) -> _Shared:
 
 
 def _interpret(
-    sections: tuple[tuple[int, bytes], ...], found: dict[int, Reader], custom: dict[str, bytes]
+    sections: tuple[tuple[int, bytes | memoryview], ...],
+    starts: dict[int, int],
+    custom: dict[str, bytes],
 ) -> WasmModule:
-    segments = _read(found.get(DATA), _segment)
-    count = found.get(DATA_COUNT)
+    own = {
+        section: Reader(payload, starts[section])
+        for section, payload in sections
+        if section in OWN and section != CUSTOM
+    }
+    segments = _read(own.get(DATA), _segment)
+    count = own.get(DATA_COUNT)
     if count is not None and count.u32() != len(segments):
         raise count.fail("data count that differs from the data section")
-    others = {section: body for section, body in found.items() if section not in OWN}
+    others = tuple((section, bytes(payload)) for section, payload in sections if section not in OWN)
     try:
-        shared = _shared_of(tuple((section, body.data) for section, body in others.items()))
-    except MalformedModuleError:
-        shared = _shared(others)  # which raises it with the offset in the module
+        shared = _shared_of(others)
+    except MalformedModuleError:  # again, with offsets in the module
+        shared = _shared({section: Reader(data, starts[section]) for section, data in others})
     return WasmModule(
         sections=sections,
         imports=shared.imports,
         exports=shared.exports,
         functions=shared.functions,
-        memories=_read(found.get(MEMORY), _limits),
+        memories=_read(own.get(MEMORY), _limits),
         segments=segments,
         custom=custom,
         code_bytes=shared.code_bytes,

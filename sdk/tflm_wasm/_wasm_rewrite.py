@@ -107,7 +107,7 @@ def without_imports(wasm: bytes) -> bytes:
         MalformedModuleError: `wasm` does not parse, or imports something else than functions.
     """
     module = parse(wasm)
-    old = dict(module.sections)
+    old = {section: bytes(payload) for section, payload in module.sections}
     if IMPORT not in old:
         return wasm
     types = Reader(old[IMPORT]).vector(_type_of_import)
@@ -139,12 +139,14 @@ def _assemble(
 ) -> bytes:
     out = bytearray(HEADER)
 
-    def write(section: int, payload: bytes) -> None:
-        out.extend(bytes((section,)) + _counted(payload))
+    def write(section: int, payload: bytes | memoryview) -> None:
+        out.extend(bytes((section,)) + u32_leb(len(payload)))
+        out.extend(payload)
 
     present = {section for section, _ in module.sections}
     for section, payload in module.sections:
-        write(section, replaced.get(section, payload) if section != CUSTOM else payload)
+        is_replaced = section in replaced and section != CUSTOM
+        write(section, replaced[section] if is_replaced else payload)
     if DATA in replaced and DATA not in present:
         write(DATA, replaced[DATA])  # the last of the ordered sections
     if custom is not None:
