@@ -16,6 +16,7 @@ from tflm_wasm._errors import (
 )
 from tflm_wasm._wasm import FuncType, WasmModule, parse
 
+_EXPORTS: Final = {name: FuncType(one.params, one.results) for name, one in _abi.EXPORTS.items()}
 _KNOWN_FEATURES: Final = sum(feature.value for feature in _abi.Feature)
 
 
@@ -40,9 +41,9 @@ def admit(wasm: bytes) -> WasmModule:
             "The module runs code by itself: it has a start section", rule="module.no_start"
         )
     _check_memory(module)
-    for name, wanted in _abi.EXPORTS.items():
+    for name, wanted in _EXPORTS.items():
         if name in module.exports or name not in _abi.OPTIONAL_EXPORTS:
-            _check_function(module, name, FuncType(wanted.params, wanted.results))
+            _check_function(module, name, wanted)
     return module
 
 

@@ -27,7 +27,7 @@ from tflm_wasm._errors import (
     ModuleError,
 )
 from tflm_wasm._limits import Limits
-from tflm_wasm._wasm import OWN, MemoryLimits, WasmModule, parse
+from tflm_wasm._wasm import MemoryLimits, WasmModule, parse
 from tflm_wasm._wasm_rewrite import rewrite
 from tflm_wasm._wasmtime import Code, Engine, WasmtimeError
 
@@ -75,7 +75,7 @@ def compile_within(wasm: bytes, parsed: WasmModule, limits: Limits) -> Compiled:
         LimitsError: It is foreign code, and `limits` has no limit on time.
     """
     guarded = limits.time_s is not None
-    if _code(parsed) == _own_code():
+    if parsed.engine == _own_code():
         _runtime.check_sizes(wasm, parsed, limits)
         code = _own_machine_code(guarded=guarded)
         return Compiled(code, guarded, is_own=True, may_grow=False, data=_data(parsed))
@@ -91,10 +91,6 @@ def compile_within(wasm: bytes, parsed: WasmModule, limits: Limits) -> Compiled:
     return Compiled(code, guarded, is_own=False, may_grow=may_grow, data=None)
 
 
-def _code(parsed: WasmModule) -> tuple[tuple[int, bytes | memoryview], ...]:
-    return tuple(one for one in parsed.sections if one[0] not in OWN)
-
-
 def _data(parsed: WasmModule) -> Data:
     active = ((one.offset, one.data) for one in parsed.segments)
     return Data(
@@ -104,9 +100,9 @@ def _data(parsed: WasmModule) -> Data:
 
 
 @lru_cache(maxsize=1)
-def _own_code() -> tuple[tuple[int, bytes | memoryview], ...] | None:
+def _own_code() -> tuple[tuple[int, bytes], ...] | None:
     try:
-        return _code(parse(packaged_engine()))
+        return parse(packaged_engine()).engine
     except EngineMissingError:
         return None
 

@@ -97,9 +97,11 @@ class WasmModule:
     """A parsed module: its sections as they are, and what could be read from them.
 
     Of the sections that are its own, and of its segments, there are views of the module's bytes.
+    `engine` has the others, which modules of one engine share.
     """
 
     sections: tuple[tuple[int, bytes | memoryview], ...]
+    engine: tuple[tuple[int, bytes], ...] = ()
     imports: tuple[str, ...] = ()
     exports: dict[str, Export] = field(default_factory=dict)
     functions: tuple[FuncType, ...] = ()
@@ -261,6 +263,7 @@ def _interpret(
         shared = _shared({section: Reader(data, starts[section]) for section, data in others})
     return WasmModule(
         sections=sections,
+        engine=others,
         imports=shared.imports,
         exports=shared.exports,
         functions=shared.functions,
