@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _ctypes
 import ctypes
+import gc
 import re
 import threading
 import time
@@ -306,7 +307,7 @@ def as_own(monkeypatch):
     """Return a function that makes a module the packaged engine."""
 
     def replace(wasm: bytes) -> bytes:
-        monkeypatch.setattr(_compile, "_own_code", lambda: _compile._code(parse(wasm)))
+        monkeypatch.setattr(_compile, "_own_code", lambda: parse(wasm).engine)
         monkeypatch.setattr(_compile, "packaged_engine", lambda: wasm)
         return wasm
 
@@ -334,3 +335,14 @@ def test_code_that_counts_as_our_own_is_stopped_in_time(as_own):
         session.run(X)
         with pytest.raises(tflm_wasm.GuestTimeout):
             session.run(X)
+
+
+def test_an_instance_whose_call_trapped_serves_no_other_session(as_own):
+    wasm = as_own(guest(invoke=on_second_invoke("unreachable"), more=MORE))
+    spares = _compile._own_machine_code(guarded=True).spares
+    with load(wasm) as session:
+        session.run(X)
+        with pytest.raises(tflm_wasm.GuestTrap):
+            session.run(X)
+    gc.collect()
+    assert not spares
