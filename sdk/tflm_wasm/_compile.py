@@ -64,7 +64,7 @@ class Compiled(NamedTuple):
     data: Data | None
 
 
-def compile_within(wasm: bytes, parsed: WasmModule, limits: Limits) -> Compiled:
+def compile_within(parsed: WasmModule, limits: Limits) -> Compiled:
     """Compile a module that the static checks accepted, within the limits.
 
     Raises:
@@ -76,7 +76,7 @@ def compile_within(wasm: bytes, parsed: WasmModule, limits: Limits) -> Compiled:
     """
     guarded = limits.time_s is not None
     if parsed.engine == _own_code():
-        _runtime.check_sizes(wasm, parsed, limits)
+        _runtime.check_sizes(parsed, limits)
         code = _own_machine_code(guarded=guarded)
         return Compiled(code, guarded, is_own=True, may_grow=False, data=_data(parsed))
     if not guarded:
@@ -84,8 +84,8 @@ def compile_within(wasm: bytes, parsed: WasmModule, limits: Limits) -> Compiled:
             "A module that is not made with this package's engine needs a limit on time",
             hint="Leave `time_s` at its default, or build the module again: `tflm-wasm build`.",
         )
-    _runtime.check_sizes(wasm, parsed, limits)
-    code = _foreign_machine_code(wasm, parsed, limits)
+    _runtime.check_sizes(parsed, limits)
+    code = _foreign_machine_code(parsed, limits)
     (memory,) = parsed.memories
     may_grow = memory.minimum != memory.maximum
     return Compiled(code, guarded, is_own=False, may_grow=may_grow, data=None)
@@ -119,8 +119,8 @@ def _own_machine_code(*, guarded: bool) -> Code:
     return _cached(engine, b"without data" + own, compile_now)
 
 
-def _foreign_machine_code(wasm: bytes, parsed: WasmModule, limits: Limits) -> Code:
-    engine = _runtime.engine()
+def _foreign_machine_code(parsed: WasmModule, limits: Limits) -> Code:
+    engine, wasm = _runtime.engine(), parsed.to_bytes()
 
     def compile_now() -> Code:
         _runtime.validate(wasm)

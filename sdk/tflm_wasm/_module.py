@@ -34,13 +34,12 @@ class Module:
     """
 
     def __init__(self, wasm: bytes, *, profile: str = "strict") -> None:
-        self.wasm = bytes(wasm)
-        self.parsed: WasmModule = admit(self.wasm)
+        self.parsed: WasmModule = admit(bytes(wasm))
         self._block = Block(self.parsed.initial_bytes(0, _abi.BLOCK_BYTES))
         check_block(self._block, profile, self.parsed.memories[0].minimum_bytes)
 
     def __repr__(self) -> str:
-        return f"<Module {self.digest[:12]} {self.profile} {len(self.wasm):,} bytes>"
+        return f"<Module {self.digest[:12]} {self.profile} {self.parsed.size:,} bytes>"
 
     @classmethod
     def read(cls, source: str | os.PathLike[str] | bytes, *, profile: str = "strict") -> Module:
@@ -81,6 +80,11 @@ class Module:
         from tflm_wasm._session import Session
 
         return Session(self, limits=limits)
+
+    @property
+    def wasm(self) -> bytes:
+        """The binary, put together from what modules of one engine share and the rest."""
+        return self.parsed.to_bytes()
 
     @property
     def profile(self) -> str:

@@ -66,7 +66,7 @@ class Session:
     def __init__(self, module: Module, *, limits: Limits | None = None) -> None:
         self._module = module
         self._limits = limits or DEFAULT_LIMITS
-        self._compiled = compile_within(module.wasm, module.parsed, self._limits)
+        self._compiled = compile_within(module.parsed, self._limits)
         self._instance: _Instance | None = None
         self._many: Batch | Loop | None = None
         self._making = threading.Lock()

@@ -15,7 +15,7 @@ from tflm_wasm._errors import MalformedModuleError
 from tflm_wasm._wasm_reader import Reader as Reader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import TypeVar
 
     T = TypeVar("T")
@@ -86,7 +86,7 @@ class MemoryLimits(NamedTuple):
 
 
 class Segment(NamedTuple):
-    """A data segment; `offset` is None for a passive one. Its data is a view of the module."""
+    """A data segment; `offset` is None for a passive one. Its data is a view of its section."""
 
     offset: int | None
     data: bytes | memoryview
@@ -96,12 +96,17 @@ class Segment(NamedTuple):
 class WasmModule:
     """A parsed module: its sections as they are, and what could be read from them.
 
-    Of the sections that are its own, and of its segments, there are views of the module's bytes.
-    `engine` has the others, which modules of one engine share.
+    Attributes:
+        sections: Pairs of id and payload.
+        engine: Those that modules of one engine share. They share the bytes, too, so the module as
+            it was read is not kept, but for one that `to_bytes` could not make again.
+        size: Bytes of the module.
     """
 
-    sections: tuple[tuple[int, bytes | memoryview], ...]
+    sections: tuple[tuple[int, bytes], ...]
     engine: tuple[tuple[int, bytes], ...] = ()
+    size: int = 0
+    original: bytes | None = None
     imports: tuple[str, ...] = ()
     exports: dict[str, Export] = field(default_factory=dict)
     functions: tuple[FuncType, ...] = ()
@@ -114,6 +119,10 @@ class WasmModule:
     def has_start(self) -> bool:
         """Whether a function runs by itself at instantiation."""
         return any(section == _START for section, _ in self.sections)
+
+    def to_bytes(self) -> bytes:
+        """Return the module."""
+        return encoded(self.sections) if self.original is None else self.original
 
     def signature(self, name: str) -> FuncType | None:
         """Return the type of the exported function `name`, or None when there is none.
@@ -151,7 +160,7 @@ def parse(wasm: bytes) -> WasmModule:
         raise MalformedModuleError("no WebAssembly version 1 header", offset=0)
     reader = Reader(memoryview(wasm))
     reader.take(len(HEADER))
-    sections: list[tuple[int, bytes | memoryview]] = []
+    sections: list[tuple[int, bytes]] = []
     starts: dict[int, int] = {}
     custom: dict[str, bytes] = {}
     rank = -1
@@ -163,14 +172,35 @@ def parse(wasm: bytes) -> WasmModule:
         sections.append((section, payload))
         if section == CUSTOM:
             body = Reader(payload, start)
-            custom.setdefault(body.name(), bytes(payload[body.pos :]))
+            custom.setdefault(body.name(), payload[body.pos :])
             continue
         if _ORDER.get(section, -1) <= rank:
             what = f"section {section} unknown, repeated or out of order"
             raise Reader(payload, start).fail(what)
         rank = _ORDER[section]
         starts[section] = start
-    return _interpret(tuple(sections), starts, custom)
+    # The size of a section may be written with more bytes than it takes: 7 bits in each.
+    is_usual = len(wasm) == len(HEADER) + sum(
+        1 + max(1, (len(payload).bit_length() + 6) // 7) + len(payload) for _, payload in sections
+    )
+    return _interpret(tuple(sections), starts, custom, len(wasm), None if is_usual else wasm)
+
+
+def u32_leb(value: int) -> bytes:
+    """Encode an unsigned number below 2^32 as LEB128."""
+    out = bytearray()
+    while value >= 0x80:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes((*out, value))
+
+
+def encoded(sections: Iterable[tuple[int, bytes]]) -> bytes:
+    """Return a module of these sections."""
+    parts = [HEADER]
+    for section, payload in sections:
+        parts += (bytes((section,)), u32_leb(len(payload)), payload)
+    return b"".join(parts)
 
 
 # Payloads by section and size: the modules of one engine share all but a few, and what is the same
@@ -180,12 +210,12 @@ _MOST_SEEN: Final = 32
 _LARGEST_SEEN_BYTES: Final = 512 * 1024
 
 
-def _take(reader: Reader, wasm: bytes, section: int, size: int) -> bytes | memoryview:
-    """Take a payload: a view of it, or an object that was taken before when it is the same."""
+def _take(reader: Reader, wasm: bytes, section: int, size: int) -> bytes:
+    """Take a payload, as an object that was taken before when it is the same."""
     start = reader.pos
     view = reader.take(size)
     if section in OWN:
-        return view
+        return bytes(view)
     key = section, size
     known = _seen.get(key)
     if known is not None and wasm.startswith(known, start):
@@ -243,12 +273,14 @@ def _shared(found: dict[int, Reader]) -> _Shared:
 
 
 def _interpret(
-    sections: tuple[tuple[int, bytes | memoryview], ...],
+    sections: tuple[tuple[int, bytes], ...],
     starts: dict[int, int],
     custom: dict[str, bytes],
+    size: int,
+    original: bytes | None,
 ) -> WasmModule:
     own = {
-        section: Reader(payload, starts[section])
+        section: Reader(memoryview(payload), starts[section])
         for section, payload in sections
         if section in OWN and section != CUSTOM
     }
@@ -256,7 +288,7 @@ def _interpret(
     count = own.get(DATA_COUNT)
     if count is not None and count.u32() != len(segments):
         raise count.fail("data count that differs from the data section")
-    others = tuple((section, bytes(payload)) for section, payload in sections if section not in OWN)
+    others = tuple(one for one in sections if one[0] not in OWN)
     try:
         shared = _shared_of(others)
     except MalformedModuleError:  # again, with offsets in the module
@@ -264,6 +296,8 @@ def _interpret(
     return WasmModule(
         sections=sections,
         engine=others,
+        size=size,
+        original=original,
         imports=shared.imports,
         exports=shared.exports,
         functions=shared.functions,

@@ -13,26 +13,18 @@ from tflm_wasm._wasm import (
     DATA,
     DATA_COUNT,
     FUNCTION,
-    HEADER,
     IMPORT,
     MEMORY,
     MemoryLimits,
     Reader,
     WasmModule,
+    encoded,
     parse,
+    u32_leb,
 )
 
 # A function without locals: unreachable, end.
 _TRAP: Final = b"\x03\x00\x00\x0b"
-
-
-def u32_leb(value: int) -> bytes:
-    """Encode an unsigned number below 2^32 as LEB128."""
-    out = bytearray()
-    while value >= 0x80:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes((*out, value))
 
 
 def _i32_leb(value: int) -> bytes:
@@ -107,7 +99,7 @@ def without_imports(wasm: bytes) -> bytes:
         MalformedModuleError: `wasm` does not parse, or imports something else than functions.
     """
     module = parse(wasm)
-    old = {section: bytes(payload) for section, payload in module.sections}
+    old = dict(module.sections)
     if IMPORT not in old:
         return wasm
     types = Reader(old[IMPORT]).vector(_type_of_import)
@@ -137,19 +129,13 @@ def _with_first(section: bytes | None, items: list[bytes]) -> bytes:
 def _assemble(
     module: WasmModule, replaced: dict[int, bytes], custom: tuple[str, bytes] | None
 ) -> bytes:
-    out = bytearray(HEADER)
-
-    def write(section: int, payload: bytes | memoryview) -> None:
-        out.extend(bytes((section,)) + u32_leb(len(payload)))
-        out.extend(payload)
-
-    present = {section for section, _ in module.sections}
-    for section, payload in module.sections:
-        is_replaced = section in replaced and section != CUSTOM
-        write(section, replaced[section] if is_replaced else payload)
-    if DATA in replaced and DATA not in present:
-        write(DATA, replaced[DATA])  # the last of the ordered sections
+    sections = [
+        (section, payload if section == CUSTOM else replaced.get(section, payload))
+        for section, payload in module.sections
+    ]
+    if DATA in replaced and DATA not in {section for section, _ in sections}:
+        sections.append((DATA, replaced[DATA]))  # the last of the ordered sections
     if custom is not None:
         name, content = custom
-        write(CUSTOM, _counted(name.encode()) + content)
-    return bytes(out)
+        sections.append((CUSTOM, _counted(name.encode()) + content))
+    return encoded(sections)
