@@ -163,11 +163,13 @@ def parse(wasm: bytes) -> WasmModule:
     sections: list[tuple[int, bytes]] = []
     starts: dict[int, int] = {}
     custom: dict[str, bytes] = {}
-    rank = -1
+    rank, is_usual = -1, True
     while reader.left:
         section = reader.byte()
         size = reader.u32()
         start = reader.pos
+        if wasm[start - 1] == 0 and wasm[start - 2] >= 0x80:
+            is_usual = False  # the size is written with more bytes than it takes
         payload = _take(reader, wasm, section, size)
         sections.append((section, payload))
         if section == CUSTOM:
@@ -179,10 +181,6 @@ def parse(wasm: bytes) -> WasmModule:
             raise Reader(payload, start).fail(what)
         rank = _ORDER[section]
         starts[section] = start
-    # The size of a section may be written with more bytes than it takes: 7 bits in each.
-    is_usual = len(wasm) == len(HEADER) + sum(
-        1 + max(1, (len(payload).bit_length() + 6) // 7) + len(payload) for _, payload in sections
-    )
     return _interpret(tuple(sections), starts, custom, len(wasm), None if is_usual else wasm)
 
 
