@@ -7,7 +7,6 @@ Function bodies are not looked at: the runtime validates those.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -62,12 +61,11 @@ class FuncType(NamedTuple):
         return f"({', '.join(self.params)}) -> ({', '.join(self.results)})"
 
 
-@dataclass(frozen=True)
-class Export:
-    """What an export names: its kind and its index in that kind's index space."""
+class Export(NamedTuple):
+    """What an export names: its kind and its number in that kind's index space."""
 
     kind: str
-    index: int
+    number: int
 
 
 class MemoryLimits(NamedTuple):
@@ -92,8 +90,7 @@ class Segment(NamedTuple):
     data: bytes | memoryview
 
 
-@dataclass(frozen=True)
-class WasmModule:
+class WasmModule(NamedTuple):
     """A parsed module: its sections as they are, and what could be read from them.
 
     Attributes:
@@ -104,16 +101,16 @@ class WasmModule:
     """
 
     sections: tuple[tuple[int, bytes], ...]
-    engine: tuple[tuple[int, bytes], ...] = ()
-    size: int = 0
-    original: bytes | None = None
-    imports: tuple[str, ...] = ()
-    exports: dict[str, Export] = field(default_factory=dict)
-    functions: tuple[FuncType, ...] = ()
-    memories: tuple[MemoryLimits, ...] = ()
-    segments: tuple[Segment, ...] = ()
-    custom: dict[str, bytes] = field(default_factory=dict)
-    code_bytes: int = 0
+    engine: tuple[tuple[int, bytes], ...]
+    size: int
+    original: bytes | None
+    imports: tuple[str, ...]
+    exports: dict[str, Export]
+    functions: tuple[FuncType, ...]
+    memories: tuple[MemoryLimits, ...]
+    segments: tuple[Segment, ...]
+    custom: dict[str, bytes]
+    code_bytes: int
 
     @property
     def has_start(self) -> bool:
@@ -130,9 +127,9 @@ class WasmModule:
         Function indices count defined functions only, so it is meant for modules without imports.
         """
         export = self.exports.get(name)
-        if export is None or export.kind != "func" or export.index >= len(self.functions):
+        if export is None or export.kind != "func" or export.number >= len(self.functions):
             return None
-        return self.functions[export.index]
+        return self.functions[export.number]
 
     def initial_bytes(self, start: int, size: int) -> bytes:
         """Return linear memory ``[start, start + size)`` as instantiation leaves it."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Final
 
 from tflm_wasm._errors import MalformedModuleError
@@ -108,7 +107,7 @@ def without_imports(wasm: bytes) -> bytes:
         CODE: _with_first(old.get(CODE), [_TRAP] * len(types)),
     }
     sections = tuple(one for one in module.sections if one[0] != IMPORT)
-    return _assemble(replace(module, sections=sections), replaced, None)
+    return _assemble(module._replace(sections=sections), replaced, None)
 
 
 def _type_of_import(reader: Reader) -> int:
