@@ -40,11 +40,6 @@ def _little(native: np.dtype[Any]) -> np.dtype[Any]:
     return native if little == native else little
 
 
-def shape_text(shape: Sequence[int]) -> str:
-    """Return dimensions as text, such as 1x32x8."""
-    return "x".join(map(str, shape)) or "scalar"
-
-
 _VIEW_DTYPES: Final[dict[int, np.dtype[Any]]] = {
     element_type: _little(np.dtype(scalar))
     for element_type, (_, scalar) in ELEMENT_TYPES.items()
@@ -55,6 +50,11 @@ _VIEW_DTYPES: Final[dict[int, np.dtype[Any]]] = {
 def view_dtype(element_type: int) -> np.dtype[Any] | None:
     """Return the little-endian dtype of a TensorType, or None where NumPy can't view it."""
     return _VIEW_DTYPES.get(element_type)
+
+
+def shape_text(shape: Sequence[int]) -> str:
+    """Return dimensions as text, such as 1x32x8."""
+    return "x".join(map(str, shape)) or "scalar"
 
 
 @dataclass(frozen=True, slots=True)
