@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _ctypes
 import ctypes
+import gc
 import re
 import threading
 import time
@@ -273,18 +274,18 @@ def changed(module: Module, *segments: tuple[int, bytes], pages: int | None = No
 
 def test_modules_of_one_engine_share_its_machine_code():
     one, two = build(SINE), build(ZOO / "digits_int8" / "digits_int8.tflite")
-    codes = {_compile.compile_within(m.wasm, m.parsed, Limits()).code for m in (one, two)}
+    codes = {_compile.compile_within(m.parsed, Limits()).code for m in (one, two)}
     assert len(codes) == 1
 
 
 def test_memory_is_what_the_module_says_and_nothing_of_the_packaged_engine():
     module = build(SINE)
     dataless = rewrite(module.wasm, memory=module.parsed.memories[0], keep_data=False)
-    compiled = _compile.compile_within(dataless, parse(dataless), Limits())
+    compiled = _compile.compile_within(parse(dataless), Limits())
     from tflm_wasm._guest import Guest
 
     assert not Guest(compiled, Limits()).memory.any()
-    whole = _compile.compile_within(module.wasm, module.parsed, Limits())
+    whole = _compile.compile_within(module.parsed, Limits())
     memory = Guest(whole, Limits()).memory
     assert memory.tobytes() == module.parsed.initial_bytes(0, module.memory_bytes)
 
@@ -306,7 +307,7 @@ def as_own(monkeypatch):
     """Return a function that makes a module the packaged engine."""
 
     def replace(wasm: bytes) -> bytes:
-        monkeypatch.setattr(_compile, "_own_code", lambda: _compile._code(parse(wasm)))
+        monkeypatch.setattr(_compile, "_own_code", lambda: parse(wasm).engine)
         monkeypatch.setattr(_compile, "packaged_engine", lambda: wasm)
         return wasm
 
@@ -334,3 +335,14 @@ def test_code_that_counts_as_our_own_is_stopped_in_time(as_own):
         session.run(X)
         with pytest.raises(tflm_wasm.GuestTimeout):
             session.run(X)
+
+
+def test_an_instance_whose_call_trapped_serves_no_other_session(as_own):
+    wasm = as_own(guest(invoke=on_second_invoke("unreachable"), more=MORE))
+    spares = _compile._own_machine_code(guarded=True).spares
+    with load(wasm) as session:
+        session.run(X)
+        with pytest.raises(tflm_wasm.GuestTrap):
+            session.run(X)
+    gc.collect()
+    assert not spares

@@ -358,7 +358,7 @@ def test_a_dropped_pool_frees_its_sessions():
     pool = Pool(SINE, size=2)
     with pool.session() as session:
         pass
-    alive = weakref.ref(session._live().guest._instance)
+    alive = weakref.ref(session._live().guest._owner)
     del session, pool
     gc.collect()
     assert alive() is None

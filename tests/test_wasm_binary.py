@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.support.wat_guests import guest
 from tflm_wasm import MalformedModuleError, Module, ModuleError
 from tflm_wasm._admission import admit
-from tflm_wasm._wasm import FuncType, MemoryLimits, Segment, parse
+from tflm_wasm._wasm import CODE, FuncType, MemoryLimits, Segment, parse
 from tflm_wasm._wasm_rewrite import rewrite, u32_leb, without_imports
 
 
@@ -45,6 +45,26 @@ def test_a_module_is_read_as_it_was_written():
     }
     assert module.segments == (Segment(8, b"abc"), Segment(None, b"passive"))
     assert module.initial_bytes(7, 6) == b"\0abc\0\0"
+
+
+def test_a_module_is_written_as_it_was_read():
+    usual = guest()
+    section, size = usual[8], usual[9]
+    assert size < 0x80
+    long_size = usual[:8] + bytes((section, size | 0x80, 0)) + usual[10:]
+    for binary in (usual, long_size):
+        module = parse(binary)
+        assert module.to_bytes() == binary
+        assert module.size == len(binary)
+        assert Module(binary).wasm == binary
+    assert parse(long_size).engine == parse(usual).engine
+
+
+def test_modules_of_one_engine_keep_its_code_once():
+    one = guest()
+    other = rewrite(one, memory=MemoryLimits(2, 2), segments=[(5000, b"more")])
+    codes = [dict(Module(binary).parsed.sections)[CODE] for binary in (one, other)]
+    assert codes[0] is codes[1]
 
 
 def test_imports_are_named_without_reading_their_types():

@@ -127,7 +127,7 @@ def _heap_base(linked: bytes) -> int:
         reader.take(3)  # i32, mutability, i32.const
         values.append(reader.i32())
         reader.take(1)  # end
-    return values[module.exports["__heap_base"].index]
+    return values[module.exports["__heap_base"].number]
 
 
 def _control_block(heap_base: int, stack_bytes: int, *, simd: bool) -> list[tuple[int, bytes]]:

@@ -16,6 +16,7 @@ from tflm_wasm._errors import (
 )
 from tflm_wasm._wasm import FuncType, WasmModule, parse
 
+_EXPORTS: Final = {name: FuncType(one.params, one.results) for name, one in _abi.EXPORTS.items()}
 _KNOWN_FEATURES: Final = sum(feature.value for feature in _abi.Feature)
 
 
@@ -40,9 +41,9 @@ def admit(wasm: bytes) -> WasmModule:
             "The module runs code by itself: it has a start section", rule="module.no_start"
         )
     _check_memory(module)
-    for name, wanted in _abi.EXPORTS.items():
+    for name, wanted in _EXPORTS.items():
         if name in module.exports or name not in _abi.OPTIONAL_EXPORTS:
-            _check_function(module, name, FuncType(wanted.params, wanted.results))
+            _check_function(module, name, wanted)
     return module
 
 
@@ -120,10 +121,9 @@ def check_block(block: Block, profile: str, memory_bytes: int) -> None:
             hint="Build the module again: `tflm-wasm build MODEL`.",
             rule="block.version",
         )
-    features = block.features
-    if features & ~_KNOWN_FEATURES:
+    if block["features"] & ~_KNOWN_FEATURES:
         raise AbiError("The block has unknown feature bits", rule="block.features")
-    if _abi.Feature.EXTENDED in features and profile != "extended":
+    if block.has(_abi.Feature.EXTENDED) and profile != "extended":
         raise ProfileError(
             "The module is of the extended profile, which must be opted into",
             profile="extended",
@@ -135,7 +135,7 @@ def check_block(block: Block, profile: str, memory_bytes: int) -> None:
         raise AbiError("The module's limits are not those of its profile", rule="block.limits")
     if not block.canary_is_intact:
         raise AbiError("The canary is missing from the block", rule="block.canary")
-    if _abi.Feature.EMBEDDED_MODEL not in features:
+    if not block.has(_abi.Feature.EMBEDDED_MODEL):
         raise NoModelError("No model is embedded in the module", rule="block.model")
     _check_layout(block, memory_bytes)
 

@@ -12,9 +12,15 @@ from numpy.typing import NDArray
 from tflm_wasm import _abi
 
 _STRUCTS: Final = {name: struct.Struct(field.code) for name, field in _abi.FIELDS.items()}
-_DESCRIPTOR_STRUCTS: Final = {
-    name: struct.Struct(field.code) for name, field in _abi.DESCRIPTOR_FIELDS.items()
+# Each field's reader and where it is: opening a module reads some fifty.
+_READERS: Final = {
+    name: (_STRUCTS[name].unpack_from, field.offset) for name, field in _abi.FIELDS.items()
 }
+# A whole descriptor: its fields follow each other without gaps.
+_DESCRIPTOR: Final = struct.Struct(
+    "<" + "".join(field.code.removeprefix("<") for field in _abi.DESCRIPTOR_FIELDS.values())
+)
+_DESCRIPTORS_START: Final = _abi.REGIONS["descriptors"][0]
 
 
 def align(address: int) -> int:
@@ -61,7 +67,8 @@ class Block:
         self.copy_canary: Callable[[], bytes] = self._bytes[start : start + size].tobytes
 
     def __getitem__(self, name: str) -> int:
-        value: int = _STRUCTS[name].unpack_from(self._bytes, _abi.FIELDS[name].offset)[0]
+        unpack_from, offset = _READERS[name]
+        value: int = unpack_from(self._bytes, offset)[0]
         return value
 
     def __setitem__(self, name: str, value: int) -> None:
@@ -76,6 +83,10 @@ class Block:
     def features(self) -> _abi.Feature:
         """Feature bits; unknown ones are kept."""
         return _abi.Feature(self["features"])
+
+    def has(self, feature: _abi.Feature) -> bool:
+        """Return whether the bit of a feature is set."""
+        return self["features"] & feature.value != 0
 
     @property
     def canary_is_intact(self) -> bool:
@@ -96,20 +107,17 @@ class Block:
 
     def descriptor(self, index: int) -> Descriptor:
         """Return descriptor `index`: inputs come first, then outputs."""
-        start = _abi.REGIONS["descriptors"][0] + index * _abi.DESCRIPTOR_BYTES
-
-        def read(name: str) -> tuple[int, ...]:
-            offset = start + _abi.DESCRIPTOR_FIELDS[name].offset
-            return _DESCRIPTOR_STRUCTS[name].unpack_from(self._bytes, offset)
-
-        rank = read("rank")[0]
+        start = _DESCRIPTORS_START + index * _abi.DESCRIPTOR_BYTES
+        address, size, element, rank, _, tensor, scale, zero_point, *dims, _ = (
+            _DESCRIPTOR.unpack_from(self._bytes, start)
+        )
         return Descriptor(
-            address=read("address")[0],
-            bytes=read("bytes")[0],
-            type=read("type")[0],
-            tensor_index=read("tensor_index")[0],
-            shape=read("dims")[:rank],
+            address=address,
+            bytes=size,
+            type=element,
+            tensor_index=tensor,
+            shape=tuple(dims[:rank]),
             rank=rank,
-            scale=float(read("scale")[0]),
-            zero_point=read("zero_point")[0],
+            scale=scale,
+            zero_point=zero_point,
         )

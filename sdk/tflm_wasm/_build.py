@@ -211,7 +211,7 @@ def compiled_engine(engine: bytes) -> Compiled:
     """Return the engine compiled with a memory that its host can grow."""
     parsed = admit(engine)
     growable = rewrite(engine, memory=MemoryLimits(parsed.memories[0].minimum, None))
-    return compile_within(growable, parsed, Limits())
+    return compile_within(parse(growable), Limits())
 
 
 def _with_size(error: InputTooLargeError, model: bytes) -> InputTooLargeError:

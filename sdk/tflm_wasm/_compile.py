@@ -27,7 +27,7 @@ from tflm_wasm._errors import (
     ModuleError,
 )
 from tflm_wasm._limits import Limits
-from tflm_wasm._wasm import OWN, MemoryLimits, WasmModule, parse
+from tflm_wasm._wasm import MemoryLimits, WasmModule, parse
 from tflm_wasm._wasm_rewrite import rewrite
 from tflm_wasm._wasmtime import Code, Engine, WasmtimeError
 
@@ -42,7 +42,7 @@ class Data(NamedTuple):
     """What memory holds at first: its size, and bytes at addresses, later ones over earlier."""
 
     memory_bytes: int
-    segments: tuple[tuple[int, bytes], ...]
+    segments: tuple[tuple[int, bytes | memoryview], ...]
 
 
 class Compiled(NamedTuple):
@@ -64,7 +64,7 @@ class Compiled(NamedTuple):
     data: Data | None
 
 
-def compile_within(wasm: bytes, parsed: WasmModule, limits: Limits) -> Compiled:
+def compile_within(parsed: WasmModule, limits: Limits) -> Compiled:
     """Compile a module that the static checks accepted, within the limits.
 
     Raises:
@@ -75,8 +75,8 @@ def compile_within(wasm: bytes, parsed: WasmModule, limits: Limits) -> Compiled:
         LimitsError: It is foreign code, and `limits` has no limit on time.
     """
     guarded = limits.time_s is not None
-    if _code(parsed) == _own_code():
-        _runtime.check_sizes(wasm, parsed, limits)
+    if parsed.engine == _own_code():
+        _runtime.check_sizes(parsed, limits)
         code = _own_machine_code(guarded=guarded)
         return Compiled(code, guarded, is_own=True, may_grow=False, data=_data(parsed))
     if not guarded:
@@ -84,15 +84,11 @@ def compile_within(wasm: bytes, parsed: WasmModule, limits: Limits) -> Compiled:
             "A module that is not made with this package's engine needs a limit on time",
             hint="Leave `time_s` at its default, or build the module again: `tflm-wasm build`.",
         )
-    _runtime.check_sizes(wasm, parsed, limits)
-    code = _foreign_machine_code(wasm, parsed, limits)
+    _runtime.check_sizes(parsed, limits)
+    code = _foreign_machine_code(parsed, limits)
     (memory,) = parsed.memories
     may_grow = memory.minimum != memory.maximum
     return Compiled(code, guarded, is_own=False, may_grow=may_grow, data=None)
-
-
-def _code(parsed: WasmModule) -> tuple[tuple[int, bytes], ...]:
-    return tuple(one for one in parsed.sections if one[0] not in OWN)
 
 
 def _data(parsed: WasmModule) -> Data:
@@ -106,7 +102,7 @@ def _data(parsed: WasmModule) -> Data:
 @lru_cache(maxsize=1)
 def _own_code() -> tuple[tuple[int, bytes], ...] | None:
     try:
-        return _code(parse(packaged_engine()))
+        return parse(packaged_engine()).engine
     except EngineMissingError:
         return None
 
@@ -123,8 +119,8 @@ def _own_machine_code(*, guarded: bool) -> Code:
     return _cached(engine, b"without data" + own, compile_now)
 
 
-def _foreign_machine_code(wasm: bytes, parsed: WasmModule, limits: Limits) -> Code:
-    engine = _runtime.engine()
+def _foreign_machine_code(parsed: WasmModule, limits: Limits) -> Code:
+    engine, wasm = _runtime.engine(), parsed.to_bytes()
 
     def compile_now() -> Code:
         _runtime.validate(wasm)

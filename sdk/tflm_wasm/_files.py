@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from io import FileIO
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +20,7 @@ def read_up_to(path: str | os.PathLike[str], limit: int) -> bytes:
         FileError: It can't be read.
     """
     try:
-        with Path(path).open("rb", buffering=0) as file:
+        with FileIO(os.fspath(path)) as file:
             # A file comes at once, into no more memory than it takes; a pipe piece by piece.
             size = os.fstat(file.fileno()).st_size
             pieces = [file.read(min(limit, size + 1))]

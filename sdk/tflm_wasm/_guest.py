@@ -21,18 +21,18 @@ from tflm_wasm._errors import (
 )
 from tflm_wasm._limits import Limits
 from tflm_wasm._wasm import PAGE_BYTES
-from tflm_wasm._wasmtime import Function, Instance, Trap, WasmtimeError
+from tflm_wasm._wasmtime import Function, Instance, Trap, WasmtimeError, lease
 
 _MAX_TABLE_ELEMENTS: Final = 65_536
 _MAX_TABLES: Final = 8
 
 
 class _Memory:
-    """Linear memory as NumPy takes it: the array keeps this alive, and this the instance."""
+    """Linear memory as NumPy takes it: the array keeps this alive, and this its owner."""
 
-    def __init__(self, instance: Instance) -> None:
-        self._owner = instance
-        address, size = instance.memory
+    def __init__(self, memory: tuple[int, int], owner: object) -> None:
+        self._owner = owner
+        address, size = memory
         self.__array_interface__ = {
             "version": 3,
             "shape": (size,),
@@ -45,7 +45,7 @@ class Guest:
     """Owns an instance of a module.
 
     It is freed with the last reference to this guest and to views of its memory, so a view never
-    dangles.
+    dangles. An instance of this package's engine, cleared, then serves another guest.
 
     Args:
         compiled: The module.
@@ -70,11 +70,7 @@ class Guest:
         self._seen = -1
         self._ticks = _runtime.Clock.ticks(limits.time_s) if limits.time_s is not None else 0
         try:
-            self._instance = Instance(
-                compiled.code,
-                (limits.memory_bytes, _MAX_TABLE_ELEMENTS, _MAX_TABLES),
-                self._ticks if compiled.guarded else None,
-            )
+            self._instance, self._owner = self._instantiate(compiled)
         except (WasmtimeError, Trap) as error:
             raise ModuleError(
                 f"The module does not instantiate: {error}", rule="module.instantiate"
@@ -84,9 +80,22 @@ class Guest:
         self._functions: dict[str, Function] = {}
         self.may_grow = compiled.may_grow
         self._is_sealed = False
-        self.memory: NDArray[np.uint8] = np.asarray(_Memory(self._instance))
+        self.memory = self._view()
         if compiled.data is not None:
             self._fill(compiled.data)
+
+    def _instantiate(self, compiled: Compiled) -> tuple[Instance, object]:
+        """Return an instance, and what has to live for as long as it is used."""
+        limits = self._limits.memory_bytes, _MAX_TABLE_ELEMENTS, _MAX_TABLES
+        ticks = self._ticks if compiled.guarded else None
+        if compiled.data is None:
+            instance = Instance(compiled.code, limits, ticks)
+            return instance, instance
+        leased = lease(compiled.code, compiled.data.memory_bytes, limits, ticks)
+        return leased.instance, leased
+
+    def _view(self) -> NDArray[np.uint8]:
+        return np.asarray(_Memory(self._instance.memory, self._owner))
 
     def _fill(self, data: Data) -> None:
         self.grow(data.memory_bytes)
@@ -125,7 +134,7 @@ class Guest:
                 size=size,
                 limit=self._limits.memory_bytes,
             ) from error
-        self.memory = np.asarray(_Memory(self._instance))
+        self.memory = self._view()
         if self._is_sealed:
             self._limit_memory(len(self.memory))
 
@@ -137,7 +146,7 @@ class Guest:
         function = self._functions.get(name)
         if function is None:
             arguments = len(_abi.EXPORTS[name].params)
-            function = self._functions[name] = self._instance.function(name, arguments)
+            function = self._functions[name] = self._instance.function(name, arguments, self._owner)
         return function
 
     def call(self, name: str, *args: int) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Final
 
 from tflm_wasm._errors import LimitsError
 
@@ -44,3 +45,6 @@ class Limits:
         for name in ("memory_bytes", "module_bytes", "code_bytes"):
             if getattr(self, name) <= 0:
                 raise LimitsError(f"{name} must be positive, not {getattr(self, name)!r}")
+
+
+DEFAULT_LIMITS: Final = Limits()

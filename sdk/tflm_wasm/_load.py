@@ -6,7 +6,7 @@ import os
 
 from tflm_wasm._errors import UnknownFormatError
 from tflm_wasm._files import read_up_to
-from tflm_wasm._limits import Limits
+from tflm_wasm._limits import DEFAULT_LIMITS, Limits
 from tflm_wasm._module import Module
 from tflm_wasm._session import Session
 
@@ -46,7 +46,7 @@ def as_module(source: str | os.PathLike[str] | bytes | Module, *, profile: str) 
     content = (
         bytes(source)
         if isinstance(source, bytes | bytearray | memoryview)
-        else read_up_to(source, Limits().module_bytes + 1)
+        else read_up_to(source, DEFAULT_LIMITS.module_bytes + 1)
     )
     if content.startswith(_WASM_MAGIC):
         return Module.read(content, profile=profile)

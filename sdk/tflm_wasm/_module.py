@@ -34,13 +34,12 @@ class Module:
     """
 
     def __init__(self, wasm: bytes, *, profile: str = "strict") -> None:
-        self.wasm = bytes(wasm)
-        self.parsed: WasmModule = admit(self.wasm)
+        self.parsed: WasmModule = admit(bytes(wasm))
         self._block = Block(self.parsed.initial_bytes(0, _abi.BLOCK_BYTES))
         check_block(self._block, profile, self.parsed.memories[0].minimum_bytes)
 
     def __repr__(self) -> str:
-        return f"<Module {self.digest[:12]} {self.profile} {len(self.wasm):,} bytes>"
+        return f"<Module {self.digest[:12]} {self.profile} {self.parsed.size:,} bytes>"
 
     @classmethod
     def read(cls, source: str | os.PathLike[str] | bytes, *, profile: str = "strict") -> Module:
@@ -83,9 +82,14 @@ class Module:
         return Session(self, limits=limits)
 
     @property
+    def wasm(self) -> bytes:
+        """The binary, put together from what modules of one engine share and the rest."""
+        return self.parsed.to_bytes()
+
+    @property
     def profile(self) -> str:
         """`"strict"` or `"extended"`."""
-        return "extended" if _abi.Feature.EXTENDED in self._block.features else "strict"
+        return "extended" if self._block.has(_abi.Feature.EXTENDED) else "strict"
 
     @property
     def arena_bytes(self) -> int:
@@ -95,7 +99,7 @@ class Module:
     @property
     def is_initialised(self) -> bool:
         """Whether it carries its memory as init left it, so that opening it needs no init."""
-        return _abi.Feature.INITIALISED in self._block.features
+        return self._block.has(_abi.Feature.INITIALISED)
 
     @property
     def memory_bytes(self) -> int:

@@ -167,19 +167,19 @@ def compile_module(wasm: bytes, parsed: WasmModule, limits: Limits) -> Code:
         ModuleTooLargeError: It is over a bound of `limits`.
         MalformedModuleError: The runtime does not accept it.
     """
-    check_sizes(wasm, parsed, limits)
+    check_sizes(parsed, limits)
     validate(wasm)
     return engine().compile(wasm)
 
 
-def check_sizes(wasm: bytes, parsed: WasmModule, limits: Limits) -> None:
+def check_sizes(parsed: WasmModule, limits: Limits) -> None:
     """Check a module against the bounds on its size.
 
     Raises:
         ModuleTooLargeError: It is over one of them.
     """
     for what, size, limit in (
-        ("file", len(wasm), limits.module_bytes),
+        ("file", parsed.size, limits.module_bytes),
         ("code section", parsed.code_bytes, limits.code_bytes),
         ("memory", parsed.memories[0].minimum_bytes, limits.memory_bytes),
     ):

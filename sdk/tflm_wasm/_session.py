@@ -27,7 +27,7 @@ from tflm_wasm._errors import (
 )
 from tflm_wasm._guest import Guest
 from tflm_wasm._invoke import make_invoke
-from tflm_wasm._limits import Limits
+from tflm_wasm._limits import DEFAULT_LIMITS, Limits
 from tflm_wasm._module import Module
 from tflm_wasm._status import init_error
 from tflm_wasm._tensor import Tensor, view_dtype
@@ -65,8 +65,8 @@ class Session:
 
     def __init__(self, module: Module, *, limits: Limits | None = None) -> None:
         self._module = module
-        self._limits = limits or Limits()
-        self._compiled = compile_within(module.wasm, module.parsed, self._limits)
+        self._limits = limits or DEFAULT_LIMITS
+        self._compiled = compile_within(module.parsed, self._limits)
         self._instance: _Instance | None = None
         self._many: Batch | Loop | None = None
         self._making = threading.Lock()
@@ -100,7 +100,7 @@ class Session:
         self._instance = self._many = None
         guest = Guest(self._compiled, self._limits)
         block = Block(guest.memory)
-        if _abi.Feature.INITIALISED in block.features:
+        if block.has(_abi.Feature.INITIALISED):
             _contract.check_loaded(block, len(guest.memory))
         else:
             load_model(guest, block)
@@ -169,7 +169,7 @@ class Session:
     @property
     def stateful(self) -> bool:
         """Whether an invoke depends on earlier ones."""
-        return _abi.Feature.STATEFUL in self._live().block.features
+        return self._live().block.has(_abi.Feature.STATEFUL)
 
     def invoke(self) -> None:
         """Run the model once, on what the views of the inputs hold.

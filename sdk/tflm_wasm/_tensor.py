@@ -34,14 +34,22 @@ ELEMENT_TYPES: Final[dict[int, tuple[str, type[np.generic]]]] = {
 _WITHOUT_VIEW: Final = frozenset((5, 13, 14, 17))
 
 
-def view_dtype(element_type: int) -> np.dtype[Any] | None:
-    """Return the little-endian dtype of a TensorType, or None where NumPy can't view it."""
-    if element_type in _WITHOUT_VIEW or element_type not in ELEMENT_TYPES:
-        return None
-    native = np.dtype(ELEMENT_TYPES[element_type][1])
+def _little(native: np.dtype[Any]) -> np.dtype[Any]:
     little = native.newbyteorder("<")
     # NumPy's own object where it is the same type: then two dtypes can be compared by identity.
     return native if little == native else little
+
+
+_VIEW_DTYPES: Final[dict[int, np.dtype[Any]]] = {
+    element_type: _little(np.dtype(scalar))
+    for element_type, (_, scalar) in ELEMENT_TYPES.items()
+    if element_type not in _WITHOUT_VIEW
+}
+
+
+def view_dtype(element_type: int) -> np.dtype[Any] | None:
+    """Return the little-endian dtype of a TensorType, or None where NumPy can't view it."""
+    return _VIEW_DTYPES.get(element_type)
 
 
 def shape_text(shape: Sequence[int]) -> str:

@@ -7,7 +7,6 @@ Function bodies are not looked at: the runtime validates those.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -15,7 +14,7 @@ from tflm_wasm._errors import MalformedModuleError
 from tflm_wasm._wasm_reader import Reader as Reader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import TypeVar
 
     T = TypeVar("T")
@@ -62,12 +61,11 @@ class FuncType(NamedTuple):
         return f"({', '.join(self.params)}) -> ({', '.join(self.results)})"
 
 
-@dataclass(frozen=True)
-class Export:
-    """What an export names: its kind and its index in that kind's index space."""
+class Export(NamedTuple):
+    """What an export names: its kind and its number in that kind's index space."""
 
     kind: str
-    index: int
+    number: int
 
 
 class MemoryLimits(NamedTuple):
@@ -86,29 +84,42 @@ class MemoryLimits(NamedTuple):
 
 
 class Segment(NamedTuple):
-    """A data segment. `offset` is None for a passive one, or one at a computed address."""
+    """A data segment; `offset` is None for a passive one. Its data is a view of its section."""
 
     offset: int | None
-    data: bytes
+    data: bytes | memoryview
 
 
-@dataclass(frozen=True)
-class WasmModule:
-    """A parsed module: its sections as they are, and what could be read from them."""
+class WasmModule(NamedTuple):
+    """A parsed module: its sections as they are, and what could be read from them.
+
+    Attributes:
+        sections: Pairs of id and payload.
+        engine: Those that modules of one engine share. They share the bytes, too, so the module as
+            it was read is not kept, but for one that `to_bytes` could not make again.
+        size: Bytes of the module.
+    """
 
     sections: tuple[tuple[int, bytes], ...]
-    imports: tuple[str, ...] = ()
-    exports: dict[str, Export] = field(default_factory=dict)
-    functions: tuple[FuncType, ...] = ()
-    memories: tuple[MemoryLimits, ...] = ()
-    segments: tuple[Segment, ...] = ()
-    custom: dict[str, bytes] = field(default_factory=dict)
-    code_bytes: int = 0
+    engine: tuple[tuple[int, bytes], ...]
+    size: int
+    original: bytes | None
+    imports: tuple[str, ...]
+    exports: dict[str, Export]
+    functions: tuple[FuncType, ...]
+    memories: tuple[MemoryLimits, ...]
+    segments: tuple[Segment, ...]
+    custom: dict[str, bytes]
+    code_bytes: int
 
     @property
     def has_start(self) -> bool:
         """Whether a function runs by itself at instantiation."""
         return any(section == _START for section, _ in self.sections)
+
+    def to_bytes(self) -> bytes:
+        """Return the module."""
+        return encoded(self.sections) if self.original is None else self.original
 
     def signature(self, name: str) -> FuncType | None:
         """Return the type of the exported function `name`, or None when there is none.
@@ -116,9 +127,9 @@ class WasmModule:
         Function indices count defined functions only, so it is meant for modules without imports.
         """
         export = self.exports.get(name)
-        if export is None or export.kind != "func" or export.index >= len(self.functions):
+        if export is None or export.kind != "func" or export.number >= len(self.functions):
             return None
-        return self.functions[export.index]
+        return self.functions[export.number]
 
     def initial_bytes(self, start: int, size: int) -> bytes:
         """Return linear memory ``[start, start + size)`` as instantiation leaves it."""
@@ -142,29 +153,49 @@ def parse(wasm: bytes) -> WasmModule:
         MalformedModuleError: The bytes are not a well-formed module, or use a kind of type or
             limit that this package does not know.
     """
-    if wasm[: len(HEADER)] != HEADER:
+    if not wasm.startswith(HEADER):
         raise MalformedModuleError("no WebAssembly version 1 header", offset=0)
-    reader = Reader(wasm)
+    reader = Reader(memoryview(wasm))
     reader.take(len(HEADER))
     sections: list[tuple[int, bytes]] = []
-    found: dict[int, Reader] = {}
+    starts: dict[int, int] = {}
     custom: dict[str, bytes] = {}
-    rank = -1
+    rank, is_usual = -1, True
     while reader.left:
         section = reader.byte()
-        payload_size = reader.u32()
+        size = reader.u32()
         start = reader.pos
-        payload = _take(reader, wasm, section, payload_size)
+        if wasm[start - 1] == 0 and wasm[start - 2] >= 0x80:
+            is_usual = False  # the size is written with more bytes than it takes
+        payload = _take(reader, wasm, section, size)
         sections.append((section, payload))
-        body = Reader(payload, start)
         if section == CUSTOM:
+            body = Reader(payload, start)
             custom.setdefault(body.name(), payload[body.pos :])
             continue
         if _ORDER.get(section, -1) <= rank:
-            raise body.fail(f"section {section} unknown, repeated or out of order")
+            what = f"section {section} unknown, repeated or out of order"
+            raise Reader(payload, start).fail(what)
         rank = _ORDER[section]
-        found[section] = body
-    return _interpret(tuple(sections), found, custom)
+        starts[section] = start
+    return _interpret(tuple(sections), starts, custom, len(wasm), None if is_usual else wasm)
+
+
+def u32_leb(value: int) -> bytes:
+    """Encode an unsigned number below 2^32 as LEB128."""
+    out = bytearray()
+    while value >= 0x80:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes((*out, value))
+
+
+def encoded(sections: Iterable[tuple[int, bytes]]) -> bytes:
+    """Return a module of these sections."""
+    parts = [HEADER]
+    for section, payload in sections:
+        parts += (bytes((section,)), u32_leb(len(payload)), payload)
+    return b"".join(parts)
 
 
 # Payloads by section and size: the modules of one engine share all but a few, and what is the same
@@ -176,13 +207,16 @@ _LARGEST_SEEN_BYTES: Final = 512 * 1024
 
 def _take(reader: Reader, wasm: bytes, section: int, size: int) -> bytes:
     """Take a payload, as an object that was taken before when it is the same."""
+    start = reader.pos
+    view = reader.take(size)
+    if section in OWN:
+        return bytes(view)
     key = section, size
     known = _seen.get(key)
-    if known is not None and wasm.startswith(known, reader.pos):
-        reader.pos += size
+    if known is not None and wasm.startswith(known, start):
         return known
-    payload = reader.take(size)
-    if section not in OWN and size <= _LARGEST_SEEN_BYTES:
+    payload = bytes(view)
+    if size <= _LARGEST_SEEN_BYTES:
         if len(_seen) >= _MOST_SEEN:
             _seen.clear()
         _seen[key] = payload
@@ -234,23 +268,35 @@ def _shared(found: dict[int, Reader]) -> _Shared:
 
 
 def _interpret(
-    sections: tuple[tuple[int, bytes], ...], found: dict[int, Reader], custom: dict[str, bytes]
+    sections: tuple[tuple[int, bytes], ...],
+    starts: dict[int, int],
+    custom: dict[str, bytes],
+    size: int,
+    original: bytes | None,
 ) -> WasmModule:
-    segments = _read(found.get(DATA), _segment)
-    count = found.get(DATA_COUNT)
+    own = {
+        section: Reader(memoryview(payload), starts[section])
+        for section, payload in sections
+        if section in OWN and section != CUSTOM
+    }
+    segments = _read(own.get(DATA), _segment)
+    count = own.get(DATA_COUNT)
     if count is not None and count.u32() != len(segments):
         raise count.fail("data count that differs from the data section")
-    others = {section: body for section, body in found.items() if section not in OWN}
+    others = tuple(one for one in sections if one[0] not in OWN)
     try:
-        shared = _shared_of(tuple((section, body.data) for section, body in others.items()))
-    except MalformedModuleError:
-        shared = _shared(others)  # which raises it with the offset in the module
+        shared = _shared_of(others)
+    except MalformedModuleError:  # again, with offsets in the module
+        shared = _shared({section: Reader(data, starts[section]) for section, data in others})
     return WasmModule(
         sections=sections,
+        engine=others,
+        size=size,
+        original=original,
         imports=shared.imports,
         exports=shared.exports,
         functions=shared.functions,
-        memories=_read(found.get(MEMORY), _limits),
+        memories=_read(own.get(MEMORY), _limits),
         segments=segments,
         custom=custom,
         code_bytes=shared.code_bytes,

@@ -24,9 +24,9 @@ _VALUE_TYPES: Final = {
 
 
 class Reader:
-    """Reads `data` from `base` on, which only serves the offsets in errors."""
+    """Reads `data`; `base` is where it starts in the module, which only serves errors."""
 
-    def __init__(self, data: bytes, base: int = 0) -> None:
+    def __init__(self, data: bytes | memoryview, base: int = 0) -> None:
         self.data = data
         self.base = base
         self.pos = 0
@@ -39,11 +39,14 @@ class Reader:
     def left(self) -> int:
         return len(self.data) - self.pos
 
-    def take(self, count: int) -> bytes:
-        if count > self.left:
+    def take(self, count: int) -> bytes | memoryview:
+        """Return the next bytes: a view where `data` is one."""
+        start = self.pos
+        end = start + count
+        if end > len(self.data):
             raise self.fail(f"{count} bytes expected, {self.left} left")
-        self.pos += count
-        return self.data[self.pos - count : self.pos]
+        self.pos = end
+        return self.data[start:end]
 
     def byte(self) -> int:
         pos = self.pos
@@ -55,12 +58,14 @@ class Reader:
     def _leb(self, bits: int) -> tuple[int, int]:
         """Return an LEB128 number as unsigned, and how many bits it was given in."""
         value = shift = 0
-        while shift < bits:
-            byte = self.byte()
+        for byte in self.data[self.pos : self.pos + -(-bits // 7)]:
+            self.pos += 1
             value |= (byte & 0x7F) << shift
             shift += 7
             if byte < 0x80:
                 return value, shift
+        if shift < bits:
+            raise self.fail("1 bytes expected, 0 left")
         raise self.fail("LEB128 number too long")
 
     def u32(self) -> int:
@@ -90,7 +95,7 @@ class Reader:
     def name(self) -> str:
         raw = self.take(self.u32())
         try:
-            return raw.decode()
+            return str(raw, "utf-8")
         except UnicodeDecodeError:
             raise self.fail("name that is not UTF-8") from None
 

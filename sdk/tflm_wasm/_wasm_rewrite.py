@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Final
 
 from tflm_wasm._errors import MalformedModuleError
@@ -13,26 +12,18 @@ from tflm_wasm._wasm import (
     DATA,
     DATA_COUNT,
     FUNCTION,
-    HEADER,
     IMPORT,
     MEMORY,
     MemoryLimits,
     Reader,
     WasmModule,
+    encoded,
     parse,
+    u32_leb,
 )
 
 # A function without locals: unreachable, end.
 _TRAP: Final = b"\x03\x00\x00\x0b"
-
-
-def u32_leb(value: int) -> bytes:
-    """Encode an unsigned number below 2^32 as LEB128."""
-    out = bytearray()
-    while value >= 0x80:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes((*out, value))
 
 
 def _i32_leb(value: int) -> bytes:
@@ -116,7 +107,7 @@ def without_imports(wasm: bytes) -> bytes:
         CODE: _with_first(old.get(CODE), [_TRAP] * len(types)),
     }
     sections = tuple(one for one in module.sections if one[0] != IMPORT)
-    return _assemble(replace(module, sections=sections), replaced, None)
+    return _assemble(module._replace(sections=sections), replaced, None)
 
 
 def _type_of_import(reader: Reader) -> int:
@@ -137,17 +128,13 @@ def _with_first(section: bytes | None, items: list[bytes]) -> bytes:
 def _assemble(
     module: WasmModule, replaced: dict[int, bytes], custom: tuple[str, bytes] | None
 ) -> bytes:
-    out = bytearray(HEADER)
-
-    def write(section: int, payload: bytes) -> None:
-        out.extend(bytes((section,)) + _counted(payload))
-
-    present = {section for section, _ in module.sections}
-    for section, payload in module.sections:
-        write(section, replaced.get(section, payload) if section != CUSTOM else payload)
-    if DATA in replaced and DATA not in present:
-        write(DATA, replaced[DATA])  # the last of the ordered sections
+    sections = [
+        (section, payload if section == CUSTOM else replaced.get(section, payload))
+        for section, payload in module.sections
+    ]
+    if DATA in replaced and DATA not in {section for section, _ in sections}:
+        sections.append((DATA, replaced[DATA]))  # the last of the ordered sections
     if custom is not None:
         name, content = custom
-        write(CUSTOM, _counted(name.encode()) + content)
-    return bytes(out)
+        sections.append((CUSTOM, _counted(name.encode()) + content))
+    return encoded(sections)

@@ -4,14 +4,16 @@ A call into an instance goes through the library's unchecked call: its arguments
 the place for a trap are made once for each function, so that a call converts and allocates nothing.
 "Unchecked" is about the number and the types of arguments, which `_admission` has verified.
 
-An instance is freed with the last reference to it, its functions and views of its memory. Nothing
-here guards against two threads in one instance: that is `_guest`'s.
+An instance is in use until the last reference to its functions and to views of its memory is gone.
+It is freed then, or kept for the next use: see `Lease`. Nothing here guards against two threads in
+one instance: that is `_guest`'s.
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
+from collections import deque
 from collections.abc import Callable, Mapping
 from ctypes import byref, c_size_t, c_uint8, c_uint64, c_void_p
 from functools import partial
@@ -25,6 +27,12 @@ TRAPS: Final = (
     *("indirect_call_to_null", "bad_signature", "integer_overflow", "integer_division_by_zero"),
     *("bad_conversion_to_integer", "unreachable", "interrupt"),
 )
+
+
+# Fresh pages cost more than all else that opens a small model, so some are kept; at most so many
+# instances of one code, and of so many bytes each.
+_MOST_SPARES: Final = 4
+_LARGEST_SPARE_BYTES: Final = 1024 * 1024
 
 
 class WasmtimeError(Exception):
@@ -84,12 +92,18 @@ class Engine:
 
 
 class Code:
-    """A compiled module."""
+    """A compiled module.
+
+    Attributes:
+        spares: Instances that are as new, but for the size of their memory.
+    """
 
     def __init__(self, engine: Engine, pointer: int) -> None:
         self.engine = engine
         self.pointer = pointer
         self._delete = _capi.library().wasmtime_module_delete
+        # It takes no lock to put one here or to take one: a lease may end at any moment.
+        self.spares: deque[Instance] = deque(maxlen=_MOST_SPARES)
 
     def __del__(self) -> None:
         self._delete(self.pointer)
@@ -111,6 +125,8 @@ class Instance:
 
     Attributes:
         memory: Address and size of linear memory, in bytes.
+        trap: Not 0 when a call trapped and nobody looked yet.
+        has_failed: Whether a call did. The instance's globals may then be anything.
 
     Raises:
         WasmtimeError, Trap: It can't be instantiated.
@@ -124,14 +140,18 @@ class Instance:
         self._delete = self._library.wasmtime_store_delete
         self._store = self._library.wasmtime_store_new(code.engine.pointer, None, None)
         context: int = self._library.wasmtime_store_context(self._store)
-        self._context = c_void_p(context)
+        self.context = c_void_p(context)
         self.limit(limits)
         if ticks is not None:
             self.set_deadline(ticks)
+        self.trap_slot = c_uint64()
+        self.trap = memoryview(self.trap_slot).cast("B").cast("Q")
+        self.has_failed = False
+        self._functions: dict[str, _capi.Func] = {}
         self._handle = _capi.InstanceHandle()
         trap = c_void_p()
         error = self._library.wasmtime_instance_new(
-            self._context, code.pointer, None, 0, byref(self._handle), byref(trap)
+            self.context, code.pointer, None, 0, byref(self._handle), byref(trap)
         )
         _check(error)
         if trap.value:
@@ -151,11 +171,11 @@ class Instance:
 
     def set_deadline(self, ticks: int) -> None:
         """Interrupt code that runs when the engine's epoch was incremented `ticks` times."""
-        self._library.wasmtime_context_set_epoch_deadline(self._context, ticks)
+        self._library.wasmtime_context_set_epoch_deadline(self.context, ticks)
 
     def size(self) -> int:
         """Return the size of linear memory now, in bytes."""
-        size: int = self._library.wasmtime_memory_data_size(self._context, byref(self._memory))
+        size: int = self._library.wasmtime_memory_data_size(self.context, byref(self._memory))
         return size
 
     def grow(self, pages: int) -> None:
@@ -163,25 +183,34 @@ class Instance:
         before = c_uint64()
         _check(
             self._library.wasmtime_memory_grow(
-                self._context, byref(self._memory), pages, byref(before)
+                self.context, byref(self._memory), pages, byref(before)
             )
         )
         self.memory = self._range()
 
-    def function(self, name: str, arguments: int) -> Function:
-        """Return the exported function `name`, which takes so many numbers of 32 bits."""
-        func = _capi.Func.from_buffer_copy(self._export(name, _capi.EXTERN_FUNC).of.func)
-        return Function(self, self._context, func, name, arguments)
+    def function(self, name: str, arguments: int, owner: object) -> Function:
+        """Return the exported function `name`, which takes so many numbers of 32 bits.
+
+        Args:
+            name: Its name.
+            arguments: How many it takes.
+            owner: What has to live as long as the function.
+        """
+        func = self._functions.get(name)
+        if func is None:
+            func = _capi.Func.from_buffer_copy(self._export(name, _capi.EXTERN_FUNC).of.func)
+            self._functions[name] = func
+        return Function(self, func, name, arguments, owner)
 
     def _range(self) -> tuple[int, int]:
-        address = self._library.wasmtime_memory_data(self._context, byref(self._memory))
+        address = self._library.wasmtime_memory_data(self.context, byref(self._memory))
         return address, self.size()
 
     def _export(self, name: str, kind: int) -> _capi.Extern:
         item = _capi.Extern()
         encoded = name.encode()
         found = self._library.wasmtime_instance_export_get(
-            self._context, byref(self._handle), encoded, len(encoded), byref(item)
+            self.context, byref(self._handle), encoded, len(encoded), byref(item)
         )
         # A function and a memory both begin with the number of their store, as an instance does.
         if not found or item.kind != kind or item.of.func.store_id != self._handle.store_id:
@@ -190,6 +219,58 @@ class Instance:
                 found=_capi.version(),
             )
         return item
+
+
+class Lease:
+    """One use of an instance whose state is all in its memory, and at first is all zeros.
+
+    Functions and views refer to it. With the last of them the use ends: nobody can see the memory
+    any more, so it is cleared and kept for another use, unless a call failed.
+
+    Args:
+        instance: The instance.
+        spares: Where to keep it.
+    """
+
+    def __init__(self, instance: Instance, spares: deque[Instance]) -> None:
+        self.instance = instance
+        self._spares = spares
+        self._clear = ctypes.memset
+
+    def __del__(self) -> None:
+        instance = self.instance
+        address, size = instance.memory
+        if size <= _LARGEST_SPARE_BYTES and not instance.has_failed and not instance.trap[0]:
+            self._clear(address, 0, size)
+            self._spares.append(instance)
+
+
+def lease(code: Code, memory_bytes: int, limits: tuple[int, int, int], ticks: int | None) -> Lease:
+    """Lease a spare instance whose memory has at most `memory_bytes`, or a new one.
+
+    Raises:
+        WasmtimeError, Trap, RuntimeLibraryError: As `Instance`.
+    """
+    instance = _taken(code.spares, memory_bytes)
+    if instance is None:
+        instance = Instance(code, limits, ticks)
+    else:
+        instance.limit(limits)
+        if ticks is not None:
+            instance.set_deadline(ticks)
+    return Lease(instance, code.spares)
+
+
+def _taken(spares: deque[Instance], memory_bytes: int) -> Instance | None:
+    for _ in range(len(spares)):
+        try:
+            spare = spares.pop()
+        except IndexError:  # another thread was faster
+            break
+        if spare.memory[1] <= memory_bytes:
+            return spare
+        spares.appendleft(spare)
+    return None
 
 
 class Function:
@@ -203,21 +284,22 @@ class Function:
     """
 
     def __init__(
-        self, owner: Instance, context: c_void_p, func: _capi.Func, name: str, arguments: int
+        self, instance: Instance, func: _capi.Func, name: str, arguments: int, owner: object
     ) -> None:
         self.name = name
-        self._owner = owner  # it has to live as long as this
-        words = 2 * max(arguments, 1)  # a value takes two; the last one is for a trap
-        self._buffer = (c_uint64 * (words + 1))()
-        self.trap = memoryview(self._buffer).cast("B")[8 * words :].cast("Q")
+        self._instance = instance
+        self._owner = owner
+        self.trap = instance.trap
+        values = max(arguments, 1)
+        self._buffer = (c_uint64 * (2 * values))()
         self.values = memoryview(self._buffer).cast("B").cast("i")
         self.call: Callable[[], int | None] = partial(
             _capi.library().call,
-            context,
+            instance.context,
             byref(func),
             byref(self._buffer),
-            c_size_t(words // 2),
-            byref(self._buffer, 8 * words),
+            c_size_t(values),
+            byref(instance.trap_slot),
         )
 
     def put(self, *arguments: int) -> None:
@@ -235,6 +317,8 @@ class Function:
             Trap: It trapped.
             WasmtimeError: It could not be called.
         """
+        if error is not None or self.trap[0]:
+            self._instance.has_failed = True
         _check(error)
         if self.trap[0]:
             trap, self.trap[0] = self.trap[0], 0

@@ -24,7 +24,7 @@ SAMPLES = {  # of each part, in all turns together
     "peak": {"peak": 2, "reached": 2},
     "set-invoke-get": {"set-invoke-get": 6},
     "stream": {"loop": 2, "many": 2, "gain": 2},
-    "open": {"open": 6},
+    "open": {"open": 6, "beside": 6},
     "process": {"total": 2, "python": 2, "import": 2, "open": 2, "first output": 2},
     "acquire": {"acquire": 6},
     "memory": {"process": 2, "model": 2, "linear memory": 2, "arena": 2},

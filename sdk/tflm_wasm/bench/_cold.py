@@ -164,11 +164,18 @@ class Process(Benchmark):
 
 
 class Reopen(ProcessBenchmark):
-    """A file opened in a warm process, to its first output; the machine has seen it before."""
+    """A file to its first output in a warm process, which has not opened that very file before.
+
+    The process and the machine have opened a copy of it, so machine code is there. The part `open`
+    closes each before the next, whose memory may serve again; `beside` keeps them all open.
+    """
 
     name = "open"
-    parts: ClassVar = {"open": Part("ms")}
+    parts: ClassVar = {"open": Part("ms"), "beside": Part("ms")}
 
     def run(self) -> Turn:
-        """Open the file once for each frame."""
-        return {"open": [one * NS_IN_US / NS_IN_MS for one in self.in_us("reopen")]}
+        """Open a file for each frame, both ways."""
+        return {
+            part: [one * NS_IN_US / NS_IN_MS for one in self.in_us("reopen", keep=part == "beside")]
+            for part in self.parts
+        }

@@ -69,7 +69,7 @@ class Reference:
         model = Path(path).read_bytes()
         options: dict[str, Any] = {"kernels": variant, "arena_bytes": _ARENA_BYTES}
         if name == "tflite_micro":
-            options["current_outputs"] = _current_outputs(path)
+            options["current_outputs"] = _current_outputs(model)
         self._runtime = open_runtime(name, model, options)
 
     def memory(self) -> dict[str, int]:
@@ -91,11 +91,11 @@ class Reference:
 
 
 @cache
-def _current_outputs(path: str) -> list[bool]:
+def _current_outputs(model: bytes) -> list[bool]:
     """Return what the adapter of TFLM needs to know; kept, as it is no part of opening a model."""
     from tflm_wasm.oracles import current_outputs
 
-    return current_outputs(Path(path).read_bytes())
+    return current_outputs(model)
 
 
 def load(name: str) -> None:
