@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from tflm_wasm._errors import InputError
 from tflm_wasm._tensor import Tensor
@@ -17,7 +17,7 @@ def raw_bytes(array: NDArray[Any]) -> memoryview:
     return array.reshape(-1).view(np.uint8).data
 
 
-def check_arrays(inputs: Sequence[Tensor], arrays: Sequence[ArrayLike]) -> list[NDArray[Any]]:
+def check_arrays(inputs: Sequence[Tensor], arrays: Sequence[Any]) -> Sequence[NDArray[Any]]:
     """Return `arrays` as NumPy arrays, each of exactly the shape and dtype of its input.
 
     Raises:
@@ -25,6 +25,18 @@ def check_arrays(inputs: Sequence[Tensor], arrays: Sequence[ArrayLike]) -> list[
     """
     if len(arrays) != len(inputs):
         raise InputError(f"The model has {len(inputs)} inputs; {len(arrays)} were given")
+    for tensor, array in zip(inputs, arrays):  # noqa: B905 - as long as each other
+        # What fits without a doubt is not converted: this is on the path of every run.
+        if (
+            type(array) is not np.ndarray
+            or array.dtype is not tensor.dtype
+            or array.shape != tensor.shape
+        ):
+            return _converted(inputs, arrays)
+    return arrays
+
+
+def _converted(inputs: Sequence[Tensor], arrays: Sequence[Any]) -> list[NDArray[Any]]:
     given = [np.asarray(array) for array in arrays]
     for tensor, array in zip(inputs, given):  # noqa: B905 - as long as each other
         if array.dtype != tensor.dtype or array.shape != tensor.shape:

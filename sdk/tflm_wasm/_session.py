@@ -210,7 +210,11 @@ class Session:
         """
         instance = self._instance or self._live()
         _write(instance, arrays)
-        self.invoke()
+        try:
+            instance.invoke()
+        except GuestError as error:
+            self._note(error)
+            raise
         return tuple([tensor.view.copy() for tensor in instance.outputs])
 
     def invoke_many(self, *frames: ArrayLike, out: Out = None) -> tuple[NDArray[Any], ...]:
