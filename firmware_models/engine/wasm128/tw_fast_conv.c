@@ -95,6 +95,30 @@ TW_INLINE void put_window(const tw_ring *r, int32_t x, bool whole, int16_t *out)
   }
 }
 
+/* A row of `count` neighbouring windows, `step` apart, of up to 8 elements each, or of up to 16. */
+TW_INLINE void put_runs(const int16_t *from, bool two, int32_t step, int32_t count, int32_t next,
+                        int16_t *out) {
+#pragma clang loop unroll(full)
+  for (int32_t k = 0; k < count; k++, from += step, out += next) {
+    wasm_v128_store(out, wasm_v128_load(from));
+    if (two) wasm_v128_store(out + 8, wasm_v128_load(from + 8));
+  }
+}
+
+/* The windows of `count` columns from x on, as those of first layers often are: of short rows. */
+static void put_short_windows(const tw_ring *r, int32_t x, int32_t count, int32_t next, int16_t *out) {
+  const tw_window *w = r->window;
+  const int32_t n = w->width * r->depth, step = w->stride_w * r->depth;
+  for (int32_t i = 0; i < w->height; i++, out += n) {
+    const int16_t *from = tw_ring_row(r, i * w->dilation_h) + x * step;
+    if (count == TW_PANEL_ROWS && n > 8) {
+      put_runs(from, true, step, TW_PANEL_ROWS, next, out);
+    } else {
+      put_runs(from, n > 8, step, count, next, out);
+    }
+  }
+}
+
 /* Windows that lie side by side, to a panel. */
 static void put_panel(const plan *p, int16_t *panel) {
   for (int32_t i = 0; i < TW_PANEL_ROWS; i++) {
@@ -133,23 +157,31 @@ static void run_pointwise(const tw_tensor *input, const plan *p, int32_t pixels,
 
 static void run_windows(tw_ring *ring, const plan *p, const tw_tensor *output, tw_gemm *g) {
   const tw_window *w = ring->window;
-  const bool whole = (w->dilation_w == 1 ? w->width : 1) * ring->depth % 8 == 0;
+  const bool dense = w->dilation_w == 1;
+  const int32_t run = (dense ? w->width : 1) * ring->depth; /* elements side by side */
+  const bool whole = run % 8 == 0, is_short = dense && run <= 16;
   const int32_t pixels = output->dims[0] * output->dims[1] * output->dims[2];
   int32_t b = 0, y = 0, x = 0;
   for (int32_t first = 0; first < pixels; first += g->rows) {
     g->rows = tw_min(p->rows, pixels - first);
-    for (int32_t i = 0; i < g->rows; i++) {
+    for (int32_t i = 0; i < g->rows;) {
       if (x == 0) tw_ring_move(ring, b, y);
+      const int32_t k = i % TW_PANEL_ROWS;
+      int32_t count = 1;
       if (whole) {
         put_window(ring, x, true, tw_panel_row(p->panels, i, p->depth));
+      } else if (is_short) {
+        count = tw_min(tw_min(TW_PANEL_ROWS - k, output->dims[2] - x), g->rows - i);
+        put_short_windows(ring, x, count, p->window_step, p->windows + k * p->window_step);
       } else {
-        const int32_t k = i % TW_PANEL_ROWS;
         put_window(ring, x, false, p->windows + k * p->window_step);
-        if (k == TW_PANEL_ROWS - 1 || i == g->rows - 1) {
-          put_panel(p, tw_panel_row(p->panels, i - k, p->depth));
-        }
       }
-      if (++x < output->dims[2]) continue;
+      i += count;
+      x += count;
+      if (!whole && (k + count == TW_PANEL_ROWS || i == g->rows)) {
+        put_panel(p, tw_panel_row(p->panels, i - k - count, p->depth));
+      }
+      if (x < output->dims[2]) continue;
       x = 0;
       if (++y < output->dims[1]) continue;
       y = 0;
