@@ -54,7 +54,7 @@ TW_INLINE void widen_row(const int8_t *w, int32_t width, int32_t room, int16_t *
 /* As number `i` of a group. */
 static void widen(const tw_gemm *g, int32_t channel, int32_t i) {
   widen_row(g->weights + (size_t)channel * (size_t)g->width, g->width,
-                   (g->channels - channel) * g->width, g->widened + i / 2 * 2 * g->depth + i % 2 * 8);
+            (g->channels - channel) * g->width, g->widened + i / 2 * 2 * g->depth + i % 2 * 8);
 }
 
 /* Sums of products of four rows with the first and the second channel of a pair. */
@@ -153,6 +153,7 @@ static TW_NOINLINE void run_any(const tw_gemm *g, const group *of, int32_t step,
   run_four(g, of, step, out, true);
 }
 
+/* Channels that are no neighbours are put side by side first. */
 static void run(const tw_gemm *g, const group *of, bool any) {
   void (*const it)(const tw_gemm *, const group *, int32_t, int8_t *) = any ? run_any : run_small;
   const int32_t first = of->channels[0], last = of->channels[of->count - 1];

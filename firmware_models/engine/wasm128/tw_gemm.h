@@ -12,8 +12,8 @@ enum { TW_PANEL_ROWS = 4, TW_PANEL_STEP = 8 * TW_PANEL_ROWS };
 enum { TW_GROUP = 4, TW_CONSTANTS = 1024 };
 
 /* `rows` rows of x times all `channels` rows of the weights, each `width` elements. depth is width
- * rounded up to 8, with zeros between; x has whole panels. `widened` has room for two rows of
- * weights. */
+ * rounded up to 8, with zeros between; x has whole panels. `widened` has room for
+ * TW_GROUP rows of weights. */
 typedef struct {
   const int16_t *x;
   const int8_t *weights;

@@ -6,27 +6,28 @@ typedef struct {
   v128_t a, b, c, d;
 } sums;
 
-TW_INLINE v128_t dot(v128_t x, const int8_t *w) { return wasm_i32x4_dot_i16x8(x, wasm_i16x8_load8x8(w)); }
-
 TW_INLINE sums step(sums s, const int16_t *x, const int8_t *const w[4], int32_t i) {
   const v128_t values = wasm_v128_load(x + i);
-  return (sums){wasm_i32x4_add(s.a, dot(values, w[0] + i)), wasm_i32x4_add(s.b, dot(values, w[1] + i)),
-                wasm_i32x4_add(s.c, dot(values, w[2] + i)), wasm_i32x4_add(s.d, dot(values, w[3] + i))};
+  return (sums){tw_add_dot(s.a, values, wasm_i16x8_load8x8(w[0] + i)),
+                tw_add_dot(s.b, values, wasm_i16x8_load8x8(w[1] + i)),
+                tw_add_dot(s.c, values, wasm_i16x8_load8x8(w[2] + i)),
+                tw_add_dot(s.d, values, wasm_i16x8_load8x8(w[3] + i))};
 }
 
-TW_INLINE sums first_step(const int16_t *x, const int8_t *const w[4]) {
-  const v128_t values = wasm_v128_load(x);
-  return (sums){dot(values, w[0]), dot(values, w[1]), dot(values, w[2]), dot(values, w[3])};
+static inline sums zeros(void) {
+  const v128_t zero = wasm_i32x4_splat(0);
+  return (sums){zero, zero, zero, zero};
 }
 
-#define TURN(i)                      \
-  if (left < 16 * ((i) + 1)) return s; \
+/* The next turn of 16 terms, unless there is none. See docs/adr/0016 for why loops are written so. */
+#define TURN(i)                       \
+  if (left < 16 * (i) + 16) return s; \
   s = step(step(s, x, w, 16 * (i)), x, w, 16 * (i) + 8);
 
 /* Of whole turns, at least one. */
 TW_INLINE sums sum_products(const int16_t *x, const int8_t *const rows[4], int32_t left) {
   const int8_t *w[4] = {rows[0], rows[1], rows[2], rows[3]};
-  sums s = step(first_step(x, w), x, w, 8);
+  sums s = step(step(zeros(), x, w, 0), x, w, 8);
   TURN(1) TURN(2) TURN(3)
   for (;;) {
     if (left < 80) return s;
@@ -39,10 +40,8 @@ TW_INLINE sums sum_products(const int16_t *x, const int8_t *const rows[4], int32
 
 /* Four sums of products, each of x with a row of weights. */
 TW_INLINE v128_t dot_four(const int16_t *x, const int8_t *const w[4], int32_t depth) {
-  const v128_t zero = wasm_i32x4_splat(0);
-  sums s = {zero, zero, zero, zero};
   int32_t i = depth & ~15;
-  if (i != 0) s = sum_products(x, w, depth);
+  sums s = i == 0 ? zeros() : sum_products(x, w, depth);
   if (i + 8 <= depth) {
     s = step(s, x, w, i);
     i += 8;
@@ -73,7 +72,8 @@ void tw_gemv_run(const tw_gemm *g) {
       } else {
         scale.bias = tw_lane_bias_of(g->bias, channels, c);
       }
-      const v128_t sums = tw_rescale_lanes(wasm_i32x4_add(dot_four(x, w, depth), scale.bias), &scale, shift);
+      const v128_t sums =
+          tw_rescale_lanes(wasm_i32x4_add(dot_four(x, w, depth), scale.bias), &scale, shift);
       v128_t bytes = tw_to_range(sums, sums, &range);
       bytes = wasm_i8x16_narrow_i16x8(bytes, bytes);
       const int32_t count = tw_min(channels - c, 4);
