@@ -53,12 +53,20 @@ static bool is_pointwise(const tw_window *w, int32_t depth) {
   return w->height == 1 && w->width == 1 && w->stride_h == 1 && w->stride_w == 1 && depth % 8 == 0;
 }
 
-static void put_pixels(const int8_t *x, int32_t count, int32_t zero, int32_t depth, int16_t *panels) {
+/* `count` pixels to panels; the last one stands for those that its panel lacks. */
+static void put_pixels(const int8_t *x, int32_t count, int32_t zero, int32_t depth, int16_t *out) {
   const v128_t zeros = wasm_i16x8_splat((int16_t)zero);
-  for (int32_t i = 0; i < count; i++) {
-    int16_t *out = tw_panel_row(panels, i, depth);
-    for (const int8_t *const end = x + depth; x < end; x += 8, out += TW_PANEL_STEP) {
-      wasm_v128_store(out, wasm_i16x8_sub(wasm_i16x8_load8x8(x), zeros));
+  for (; count > 0; count -= TW_PANEL_ROWS, x += TW_PANEL_ROWS * depth) {
+    const int32_t last = count - 1;
+    const int8_t *const b = x + tw_min(1, last) * depth, *const c = x + tw_min(2, last) * depth,
+                 *const d = x + tw_min(3, last) * depth;
+    for (int32_t k = 0; k < depth; k += 8, out += TW_PANEL_STEP) {
+      const v128_t p = wasm_i16x8_load8x8(x + k), q = wasm_i16x8_load8x8(b + k),
+                   r = wasm_i16x8_load8x8(c + k), s = wasm_i16x8_load8x8(d + k);
+      wasm_v128_store(out, wasm_i16x8_sub(p, zeros));
+      wasm_v128_store(out + 8, wasm_i16x8_sub(q, zeros));
+      wasm_v128_store(out + 16, wasm_i16x8_sub(r, zeros));
+      wasm_v128_store(out + 24, wasm_i16x8_sub(s, zeros));
     }
   }
 }
@@ -119,6 +127,23 @@ static void put_short_windows(const tw_ring *r, int32_t x, int32_t count, int32_
   }
 }
 
+/* Four neighbouring windows whose rows take whole steps, to a panel. */
+static void put_whole_windows(const tw_ring *r, int32_t x, int16_t *out) {
+  const tw_window *w = r->window;
+  const int32_t n = w->width * r->depth, step = w->stride_w * r->depth;
+  for (int32_t i = 0; i < w->height; i++) {
+    const int16_t *from = tw_ring_row(r, i * w->dilation_h) + x * step;
+    for (const int16_t *const end = from + n; from != end; from += 8, out += TW_PANEL_STEP) {
+      const v128_t a = wasm_v128_load(from), b = wasm_v128_load(from + step),
+                   c = wasm_v128_load(from + 2 * step), d = wasm_v128_load(from + 3 * step);
+      wasm_v128_store(out, a);
+      wasm_v128_store(out + 8, b);
+      wasm_v128_store(out + 16, c);
+      wasm_v128_store(out + 24, d);
+    }
+  }
+}
+
 /* Windows that lie side by side, to a panel. */
 static void put_panel(const plan *p, int16_t *panel) {
   for (int32_t i = 0; i < TW_PANEL_ROWS; i++) {
@@ -168,7 +193,10 @@ static void run_windows(tw_ring *ring, const plan *p, const tw_tensor *output, t
       if (x == 0) tw_ring_move(ring, b, y);
       const int32_t k = i % TW_PANEL_ROWS;
       int32_t count = 1;
-      if (whole) {
+      if (whole && dense && k == 0 && x + 4 <= output->dims[2] && i + 4 <= g->rows) {
+        put_whole_windows(ring, x, tw_panel_row(p->panels, i, p->depth));
+        count = 4;
+      } else if (whole) {
         put_window(ring, x, true, tw_panel_row(p->panels, i, p->depth));
       } else if (is_short) {
         count = tw_min(tw_min(TW_PANEL_ROWS - k, output->dims[2] - x), g->rows - i);
