@@ -154,7 +154,9 @@ def test_a_column_under_depthwise_filters_gives_the_same_bytes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     padding = "same" if taps % 2 else "valid"
-    shape = ((2, 25, 1), channels, 1, (taps, 1), (stride, 1), (1, 1), padding)
+    # Long ones do not fit into the memory of the twins as a row.
+    rows = 2100 if taps in {2, 3} else 25
+    shape = ((2, rows, 1), channels, 1, (taps, 1), (stride, 1), (1, 1), padding)
     monkeypatch.setitem(test_depthwise_conv_2d.SHAPES, "column", shape)
     layer = test_depthwise_conv_2d.depthwise(taps, "int8", "column", per_channel=True)
     compare(layer.to_bytes(), engines, 2)

@@ -29,17 +29,6 @@ static void turn(tw_tensor *x, int32_t dims[4]) {
   x->dims = dims;
 }
 
-static void set_images(images *i, const tw_engine *e, const tw_node *node, const tw_window *w) {
-  i->input = *tw_input(e, node, 0);
-  i->output = *tw_output(e, node, 0);
-  i->window = *w;
-  if (i->input.dims[2] != 1 || w->width != 1) return;
-  turn(&i->input, i->input_dims);
-  turn(&i->output, i->output_dims);
-  i->window = (tw_window){.height = 1, .width = w->height, .stride_h = 1, .stride_w = w->stride_h,
-                          .dilation_h = 1, .dilation_w = w->dilation_h, .pad_w = w->pad_h};
-}
-
 static uint32_t pairs(int32_t taps) { return (uint32_t)(taps + 1) / 2; }
 
 /* Of scales and weights. */
@@ -47,19 +36,36 @@ static uint32_t bytes_needed(uint32_t depth, int32_t taps) {
   return depth / 4 * (uint32_t)sizeof(tw_lane_scale) + depth * 4 * pairs(taps);
 }
 
+static bool memory_fits(const images *i) {
+  const uint32_t depth = ((uint32_t)i->input.dims[3] + 7) & ~7u;
+  const uint32_t ring = tw_ring_bytes(&i->output, &i->window, depth);
+  return ring <= TW_WORK_BYTES &&
+         ring + bytes_needed(depth, i->window.width * i->window.height) <= TW_WORK_BYTES;
+}
+
+static void set_images(images *i, const tw_engine *e, const tw_node *node, const tw_window *w) {
+  i->input = *tw_input(e, node, 0);
+  i->output = *tw_output(e, node, 0);
+  i->window = *w;
+  if (i->input.dims[2] != 1 || w->width != 1) return;
+  const images as_is = *i;
+  turn(&i->input, i->input_dims);
+  turn(&i->output, i->output_dims);
+  i->window = (tw_window){.height = 1, .width = w->height, .stride_h = 1, .stride_w = w->stride_h,
+                          .dilation_h = 1, .dilation_w = w->dilation_h, .pad_w = w->pad_h};
+  if (!memory_fits(i)) *i = as_is;
+}
+
 static bool fits(const tw_engine *e, const tw_node *node, const tw_window *w, const tw_requant *q) {
-  images i;
-  set_images(&i, e, node, w);
-  w = &i.window;
-  const tw_tensor *input = &i.input, *filter = tw_input(e, node, 1), *output = &i.output;
-  const int32_t taps = w->width * w->height, channels = filter->dims[3];
-  if (filter->type != TW_INT8 || channels != input->dims[3] || channels > MAX_CHANNELS ||
-      taps > MAX_TAPS || w->dilation_h != 1 || w->dilation_w != 1) {
+  const tw_tensor *filter = tw_input(e, node, 1);
+  const int32_t channels = filter->dims[3];
+  if (filter->type != TW_INT8 || channels != tw_input(e, node, 0)->dims[3] || channels > MAX_CHANNELS ||
+      w->width * w->height > MAX_TAPS || w->dilation_h != 1 || w->dilation_w != 1) {
     return false;
   }
-  const uint32_t depth = ((uint32_t)channels + 7) & ~7u, ring = tw_ring_bytes(output, w, depth);
-  return ring <= TW_WORK_BYTES && ring + bytes_needed(depth, taps) <= TW_WORK_BYTES &&
-         tw_scales_fit(q, channels);
+  images i;
+  set_images(&i, e, node, w);
+  return memory_fits(&i) && tw_scales_fit(q, channels);
 }
 
 tw_status tw_fast_depthwise_prepare(tw_engine *e, const tw_node *node, const tw_window *w,
