@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 
 import pytest
 
@@ -55,6 +56,9 @@ def test_a_killed_board_is_flashed_again(image):
     flash(board(), image)
     before = emulator.find(board().name)
     os.kill(before.pid, signal.SIGKILL)
+    deadline = time.monotonic() + 10
+    while is_running(before.pid) and time.monotonic() < deadline:
+        time.sleep(0.01)
     assert flash(board(), image).state == "written"
 
 
