@@ -86,11 +86,18 @@ TW_INLINE void tw_put_four(tw_sums sums, tw_channel *c, tw_place out) {
     return;
   }
 #endif
+#ifdef TW_DSP
   const uint32_t a = tw_to_u8(sums.a, tw_take_scale(c), c->zero_point),
                  b = tw_to_u8(sums.b, tw_take_scale(c), c->zero_point),
                  d = tw_to_u8(sums.c, tw_take_scale(c), c->zero_point),
                  f = tw_to_u8(sums.d, tw_take_scale(c), c->zero_point);
   tw_set4(out, (a | b << 8 | d << 16 | f << 24) ^ 0x80808080);
+#else /* registers are few, and some cores would store byte by byte anyhow */
+  tw_set_i8(out, tw_to_i8(sums.a, tw_take_scale(c), c->zero_point));
+  tw_set_i8(out + 1, tw_to_i8(sums.b, tw_take_scale(c), c->zero_point));
+  tw_set_i8(out + 2, tw_to_i8(sums.c, tw_take_scale(c), c->zero_point));
+  tw_set_i8(out + 3, tw_to_i8(sums.d, tw_take_scale(c), c->zero_point));
+#endif
 }
 
 /* `count` channels of a row of n bytes. */
