@@ -8,17 +8,12 @@ import pytest
 import tflm_wasm
 from tests.support.files import ZOO
 from tests.support.wat_guests import (
+    X,
     guest,
+    open_guest,
     statics,
 )
 from tflm_wasm import Limits, _abi, load
-
-X = np.array([[1, 2, 3, -128]], np.int8)
-FAST = Limits(time_s=0.05)
-
-
-def open_guest(**parts):
-    return load(guest(**parts), limits=FAST)
 
 
 def without(name: str) -> dict[str, str]:

@@ -15,12 +15,11 @@ import pytest
 
 import tflm_wasm
 from tests.support.files import ROOT, ZOO
-from tests.support.wat_guests import ADD_ONE, INIT, INPUT_ADDRESS, finish, guest, store
+from tests.support.wat_guests import ADD_ONE, INIT, INPUT_ADDRESS, X, finish, guest, store
 from tflm_wasm import Limits, Module, RuntimeLibraryError, _capi, _compile, _runtime, build, load
 from tflm_wasm._wasm import MemoryLimits, parse
 from tflm_wasm._wasm_rewrite import rewrite
 
-X = np.array([[1, 2, 3, -128]], np.int8)
 SINE = ZOO / "sine_int8" / "sine_int8.tflite"
 SPIN = "(loop $again (br $again))"
 

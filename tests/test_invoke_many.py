@@ -12,12 +12,11 @@ import tflm_wasm
 from tests.support.board import random_frames
 from tests.support.files import WAKEWORDS, ZOO, wakeword_model
 from tests.support.models import Graph, Model, Op, Tensor, single_op
-from tests.support.wat_guests import finish, guest, statics, store
+from tests.support.wat_guests import X, finish, guest, statics, store
 from tflm_wasm import Limits, Session, _abi, _batch, build, load
 
 ZOO_MODELS = sorted(ZOO.glob("*/*.tflite"))
 DIGITS = ZOO / "digits_int8" / "digits_int8.tflite"
-X = np.array([[1, 2, 3, -128]], np.int8)
 FRAMES = np.arange(40, dtype=np.int8).reshape(10, 1, 4)
 
 

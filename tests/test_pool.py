@@ -12,12 +12,11 @@ import pytest
 import tflm_wasm
 from tests.support.board import random_frames
 from tests.support.files import ZOO
-from tests.support.wat_guests import ADD_ONE, finish, guest
+from tests.support.wat_guests import ADD_ONE, X, finish, guest
 from tflm_wasm import Limits, Pool, Session, _pool, build
 
 SINE = ZOO / "sine_int8" / "sine_int8.tflite"
 BEARING = ZOO / "bearing_int8" / "bearing_int8.tflite"
-X = np.array([[1, 2, 3, -128]], np.int8)
 # Traps when the first input is 100, and works otherwise.
 BRITTLE = guest(
     invoke=f"(if (i32.eq (i32.load8_s (i32.const 4112)) (i32.const 100)) (then unreachable))"

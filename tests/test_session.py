@@ -17,23 +17,19 @@ import tflm_wasm
 from tests.support.wat_guests import (
     ADD_ONE,
     ELEMENTS,
+    FAST,
     INIT,
     OUTPUT_ADDRESS,
+    X,
     descriptor,
     finish,
     guest,
     offset,
+    open_guest,
     statics,
     store,
 )
 from tflm_wasm import Limits, _abi, load
-
-X = np.array([[1, 2, 3, -128]], np.int8)
-FAST = Limits(time_s=0.05)
-
-
-def open_guest(**parts):
-    return load(guest(**parts), limits=FAST)
 
 
 def test_an_honest_guest_runs_and_keeps_running():

@@ -11,14 +11,13 @@ import pytest
 import tflm_wasm
 from tests.support.board import random_frames
 from tests.support.files import WAKEWORDS, ZOO, wakeword_model
-from tests.support.wat_guests import INIT, finish, guest, statics
+from tests.support.wat_guests import INIT, X, finish, guest, statics
 from tflm_wasm import Limits, Module, _abi, _session, _snapshot, build, load
 from tflm_wasm._wasm_rewrite import rewrite
 
 ZOO_MODELS = sorted(ZOO.glob("*/*.tflite"))
 DIGITS = ZOO / "digits_int8" / "digits_int8.tflite"
 BEARING = ZOO / "bearing_int8" / "bearing_int8.tflite"
-X = np.array([[1, 2, 3, -128]], np.int8)
 START, SIZE = _abi.REGIONS["descriptors"][0], _abi.DESCRIPTOR_BYTES
 
 

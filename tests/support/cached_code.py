@@ -6,10 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.support.wat_guests import guest
+from tests.support.wat_guests import X, guest
 from tflm_wasm import _compile, load
 
-X = np.array([[1, 2, 3, -128]], np.int8)
 GUEST = guest()
 
 

@@ -87,11 +87,11 @@ TW_INLINE void tw_put_four(tw_sums sums, tw_channel *c, tw_place out) {
   }
 #endif
 #ifdef TW_DSP
-  const uint32_t a = tw_to_u8(sums.a, tw_take_scale(c), c->zero_point),
-                 b = tw_to_u8(sums.b, tw_take_scale(c), c->zero_point),
-                 d = tw_to_u8(sums.c, tw_take_scale(c), c->zero_point),
-                 f = tw_to_u8(sums.d, tw_take_scale(c), c->zero_point);
-  tw_set4(out, (a | b << 8 | d << 16 | f << 24) ^ 0x80808080);
+  const uint32_t first = tw_to_u8(sums.a, tw_take_scale(c), c->zero_point),
+                 second = tw_to_u8(sums.b, tw_take_scale(c), c->zero_point),
+                 third = tw_to_u8(sums.c, tw_take_scale(c), c->zero_point),
+                 fourth = tw_to_u8(sums.d, tw_take_scale(c), c->zero_point);
+  tw_set4(out, (first | second << 8 | third << 16 | fourth << 24) ^ 0x80808080);
 #else /* registers are few, and some cores would store byte by byte anyhow */
   tw_set_i8(out, tw_to_i8(sums.a, tw_take_scale(c), c->zero_point));
   tw_set_i8(out + 1, tw_to_i8(sums.b, tw_take_scale(c), c->zero_point));
