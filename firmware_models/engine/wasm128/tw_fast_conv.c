@@ -1,45 +1,148 @@
 #include "tw_gemm.h"
 
-/* CONV_2D as a matrix product: the elements under the windows of some output pixels are laid out as
- * rows of int16, which the filters are multiplied with. */
+/* CONV_2D as products of filters with what lies under their windows, widened to int16. */
 
-enum { MAX_DEPTH = 4096, PANEL_BYTES = 20480 }; /* panels that stay in the first cache */
+enum { MAX_WIDTH = 4096, MAX_SIDE = 4096 };
+/* What is widened at a time stays in the first cache. */
+enum { CACHE_BYTES = 20480 };
 
 static int32_t round_up(int32_t n) { return (n + 7) & ~7; }
 
-/* The parts of the working memory, in elements of int16. */
+/* ---- rows of the image, widened, with zeros where windows leave it ---- */
+
 typedef struct {
-  int32_t width, depth, channels; /* of the product */
-  int32_t rows;                   /* that are multiplied at a time */
-  int16_t *widened, *windows, *panels, *ring;
+  const tw_tensor *input;
+  const tw_window *window;
+  int32_t zero;
+  int32_t columns, step;  /* of a row; elements from one row to the next */
+  int32_t capacity;       /* rows that are kept */
+  int32_t image, widened; /* rows of that image that have been widened */
+  int16_t *zeros, *rows;  /* row y is number y % capacity */
+} strip;
+
+static int32_t span(int32_t taps, int32_t dilation) { return (taps - 1) * dilation + 1; }
+
+static int32_t columns_of(const tw_tensor *output, const tw_window *w) {
+  return (output->dims[2] - 1) * w->stride_w + span(w->width, w->dilation_w);
+}
+
+/* Of rows that each have room for what is read and written past their end. */
+static int32_t strip_bytes(int32_t step, int32_t rows) { return (rows + 1) * step * 2; }
+
+static void widen_row(const strip *s, int32_t y) {
+  const tw_tensor *input = s->input;
+  const int32_t width = input->dims[2], depth = input->dims[3];
+  const int32_t first = s->window->pad_w, columns = tw_min(first + width, s->columns) - first;
+  const int8_t *const end = (const int8_t *)input->data + input->bytes;
+  const int8_t *in = (const int8_t *)input->data +
+                     (size_t)(s->image * input->dims[1] + y) * (size_t)(width * depth);
+  int16_t *const out = s->rows + y % s->capacity * s->step;
+  tw_widen(in, s->zero, columns * depth, (int32_t)(end - in), out + first * depth);
+  for (int32_t i = (first + columns) * depth; i < s->step; i++) out[i] = 0;
+}
+
+/* Widen what the windows of output row `y` see. Rows are asked for in order. */
+static void strip_move(strip *s, int32_t image, int32_t y) {
+  const tw_window *w = s->window;
+  const int32_t top = y * w->stride_h - w->pad_h;
+  const int32_t end = tw_min(top + span(w->height, w->dilation_h), s->input->dims[1]);
+  if (image != s->image) s->widened = 0;
+  s->image = image;
+  for (s->widened = tw_max(s->widened, top); s->widened < end; s->widened++) widen_row(s, s->widened);
+}
+
+/* What row `i` of the windows of output row `y` sees. */
+static const int16_t *strip_row(const strip *s, int32_t y, int32_t i) {
+  const int32_t row = y * s->window->stride_h - s->window->pad_h + i * s->window->dilation_h;
+  if (row < 0 || row >= s->input->dims[1]) return s->zeros;
+  return s->rows + row % s->capacity * s->step;
+}
+
+/* ---- plans ---- */
+
+/* POINTS: windows of one pixel: those of the input, widened, are what filters are multiplied with. ROWS: rows of windows lie in rows of the image. WINDOWS: they are short, so that those of a
+ * window are first put side by side. FEW: as WINDOWS, one pixel at a time. */
+typedef enum { POINTS, ROWS, WINDOWS, FEW } way;
+
+typedef struct {
+  way way;
+  int32_t height, run; /* of filters */
+  int32_t depth;       /* elements from one pixel to the next, where they lie side by side */
+  int32_t pixels;      /* of those at a time; WINDOWS and POINTS */
+  int32_t lines;       /* of output at a time; ROWS */
+  int32_t columns, step, capacity; /* of the strip */
+  int16_t *widened, *side_by_side, *rows;
+  const int16_t **starts;
+  int32_t *sums;
   int8_t *apart, *constants;
-  int32_t window_step;            /* from one window to the next */
+  bool *is_constant;
+  uint32_t bytes;
 } plan;
 
-static plan make_plan(const tw_tensor *filter, void *work) {
-  const int32_t width = (int32_t)(tw_elements(filter) / (uint32_t)filter->dims[0]);
-  const int32_t depth = round_up(width);
-  plan p = {.width = width, .depth = depth, .channels = filter->dims[0],
-            .rows = tw_max(PANEL_BYTES / 2 / depth / TW_PANEL_ROWS, 1) * TW_PANEL_ROWS};
-  p.widened = work;
-  p.window_step = depth + 8;
-  p.windows = p.widened + 4 * depth;
-  p.panels = p.windows + TW_PANEL_ROWS * p.window_step;
-  p.apart = (int8_t *)(p.panels + p.rows * depth);
-  p.constants = p.apart + p.rows * TW_GROUP;
-  p.ring = (int16_t *)(void *)(p.constants + (p.channels <= TW_CONSTANTS ? round_up(p.channels) : 0));
+/* Parts of the working memory, one behind the other. */
+static void *take(plan *p, void *work, int32_t bytes) {
+  void *const part = (uint8_t *)work + p->bytes;
+  p->bytes += ((uint32_t)bytes + 15) & ~15u;
+  return part;
+}
+
+static way way_of(const tw_tensor *input, const tw_tensor *output, const tw_window *w) {
+  const int32_t depth = input->dims[3], taps = w->height * w->width;
+  if (output->dims[0] * output->dims[1] * output->dims[2] < TW_GEMV_PIXELS) return FEW;
+  if (taps == 1 && w->pad_h == 0 && w->pad_w == 0) return POINTS;
+  if (w->dilation_w != 1 && w->width != 1) return ROWS;
+  const int32_t run = w->width * depth;
+  return round_up(run) * w->height > round_up(run * w->height) * 5 / 4 ? WINDOWS : ROWS;
+}
+
+static plan make_plan(const tw_tensor *input, const tw_tensor *filter, const tw_tensor *output,
+                      const tw_window *w, void *work) {
+  const int32_t depth = input->dims[3], channels = filter->dims[0];
+  const int32_t width = w->height * w->width * depth;
+  const bool dense = w->dilation_w == 1;
+  plan p = {.way = way_of(input, output, w), .height = 1, .run = width, .depth = round_up(width),
+            .pixels = 1, .lines = 1, .bytes = 0};
+  if (p.way == ROWS) {
+    p.height = dense ? w->height : w->height * w->width;
+    p.run = dense ? w->width * depth : depth;
+  }
+  if (p.way == POINTS) p.depth = depth;
+  if (p.way == WINDOWS) p.depth += 8; /* which copies write past the end */
+  p.columns = columns_of(output, w);
+  p.step = p.columns * depth + 8;
+  p.capacity = span(w->height, w->dilation_h);
+  p.widened = take(&p, work, p.height * round_up(p.run) * TW_GROUP * 2);
+  p.sums = take(&p, work, TW_SEGMENT * TW_GROUP * 4);
+  p.apart = take(&p, work, TW_SEGMENT * TW_GROUP);
+  p.constants = take(&p, work, channels + 3);
+  p.is_constant = take(&p, work, tw_min(channels, TW_CONSTANTS));
+  if (p.way == ROWS) { /* lines share rows: one more takes `stride_h` more */
+    const int32_t more = CACHE_BYTES / 2 / tw_max(p.step, 1) - p.capacity;
+    p.lines = tw_min(tw_max(more / w->stride_h, 0) + 1, output->dims[1]);
+    p.capacity += (p.lines - 1) * w->stride_h;
+  } else if (p.way != FEW) {
+    p.pixels = tw_min(tw_max(CACHE_BYTES / 2 / p.depth, 2),
+                      output->dims[0] * output->dims[1] * output->dims[2]);
+  }
+  p.starts = take(&p, work, p.lines * p.height * (int32_t)sizeof *p.starts);
+  p.side_by_side = take(&p, work, p.way == ROWS ? 0 : (p.pixels * p.depth + 16) * 2);
+  p.rows = take(&p, work, p.way == POINTS ? 0 : strip_bytes(p.step, p.capacity));
   return p;
 }
 
 static bool fits(const tw_engine *e, const tw_node *node, const tw_window *w, const tw_requant *q) {
-  const tw_tensor *input = tw_input(e, node, 0), *filter = tw_input(e, node, 1);
-  if (filter->type != TW_INT8 || filter->dims[3] != input->dims[3] ||
-      tw_elements(filter) / (uint32_t)filter->dims[0] > MAX_DEPTH) {
+  const tw_tensor *input = tw_input(e, node, 0), *filter = tw_input(e, node, 1),
+                  *output = tw_output(e, node, 0);
+  const uint32_t depth = (uint32_t)input->dims[3], side = MAX_SIDE; /* products of three of them fit */
+  if (filter->type != TW_INT8 || filter->dims[3] != input->dims[3] || filter->dims[0] > MAX_WIDTH * 4 ||
+      tw_elements(filter) / (uint32_t)filter->dims[0] > MAX_WIDTH ||
+      (uint32_t)output->dims[2] > side || (uint32_t)output->dims[1] > side ||
+      (uint32_t)span(w->height, w->dilation_h) > side || (uint32_t)columns_of(output, w) > side ||
+      (uint32_t)columns_of(output, w) * depth > TW_WORK_BYTES) {
     return false;
   }
-  const uint32_t taken = (uint32_t)((uint8_t *)make_plan(filter, tw_work).ring - tw_work);
-  return taken <= TW_WORK_BYTES && tw_scales_fit(q, filter->dims[0]) &&
-         tw_ring_bytes(tw_output(e, node, 0), w, (uint32_t)input->dims[3]) <= TW_WORK_BYTES - taken;
+  return make_plan(input, filter, output, w, NULL).bytes <= TW_WORK_BYTES &&
+         tw_scales_fit(q, filter->dims[0]);
 }
 
 tw_status tw_fast_conv_prepare(tw_engine *e, const tw_node *node, const tw_window *w,
@@ -48,175 +151,139 @@ tw_status tw_fast_conv_prepare(tw_engine *e, const tw_node *node, const tw_windo
   return TW_OK;
 }
 
-/* A window that is one pixel, moved by one: its rows are the input as it lies there. */
-static bool is_pointwise(const tw_window *w, int32_t depth) {
-  return w->height == 1 && w->width == 1 && w->stride_h == 1 && w->stride_w == 1 && depth % 8 == 0;
+/* ---- ways ---- */
+
+/* The pixels under `count` windows, from number `first` of all on. */
+static void put_points(const tw_tensor *input, const tw_tensor *output, const tw_window *w,
+                       const plan *p, int32_t zero, int32_t first, int32_t count) {
+  const int32_t depth = p->depth, width = output->dims[2], height = output->dims[1];
+  const int8_t *const x = input->data, *const end = x + input->bytes;
+  int16_t *out = p->side_by_side;
+  if (w->stride_h == 1 && w->stride_w == 1) {
+    const int8_t *const from = x + first * depth;
+    tw_widen(from, zero, count * depth, (int32_t)(end - from), out);
+    return;
+  }
+  for (int32_t i = first; i < first + count; i++, out += depth) {
+    const int32_t row = i / width, image = row / height, y = row % height * w->stride_h;
+    const int32_t pixel = (image * input->dims[1] + y) * input->dims[2] + i % width * w->stride_w;
+    tw_widen(x + pixel * depth, zero, depth, (int32_t)(end - (x + pixel * depth)), out);
+  }
 }
 
-/* `count` pixels to panels; the last one stands for those that its panel lacks. */
-static void put_pixels(const int8_t *x, int32_t count, int32_t zero, int32_t depth, int16_t *out) {
-  const v128_t zeros = wasm_i16x8_splat((int16_t)zero);
-  for (; count > 0; count -= TW_PANEL_ROWS, x += TW_PANEL_ROWS * depth) {
-    const int32_t last = count - 1;
-    const int8_t *const b = x + tw_min(1, last) * depth, *const c = x + tw_min(2, last) * depth,
-                 *const d = x + tw_min(3, last) * depth;
-    for (int32_t k = 0; k < depth; k += 8, out += TW_PANEL_STEP) {
-      const v128_t p = wasm_i16x8_load8x8(x + k), q = wasm_i16x8_load8x8(b + k),
-                   r = wasm_i16x8_load8x8(c + k), s = wasm_i16x8_load8x8(d + k);
-      wasm_v128_store(out, wasm_i16x8_sub(p, zeros));
-      wasm_v128_store(out + 8, wasm_i16x8_sub(q, zeros));
-      wasm_v128_store(out + 16, wasm_i16x8_sub(r, zeros));
-      wasm_v128_store(out + 24, wasm_i16x8_sub(s, zeros));
+static void run_points(const tw_tensor *input, const tw_tensor *output, const tw_window *w,
+                       const plan *p, const tw_gemm *g) {
+  const int32_t pixels = output->dims[0] * output->dims[1] * output->dims[2];
+  p->starts[0] = p->side_by_side;
+  tw_pixels part = {.starts = p->starts, .lines = 1, .step = p->depth, .out = output->data};
+  for (int32_t first = 0; first < pixels; first += part.pixels) {
+    part.pixels = tw_min(p->pixels, pixels - first);
+    put_points(input, output, w, p, g->scales.q->input_zero_point, first, part.pixels);
+    tw_gemm_run(g, &part);
+    part.out += part.pixels * g->scales.channels;
+  }
+}
+
+static void run_rows(strip *s, const plan *p, const tw_tensor *output, const tw_gemm *g, int8_t *out) {
+  const tw_window *w = s->window;
+  const int32_t depth = s->input->dims[3];
+  tw_pixels part = {.starts = p->starts, .pixels = output->dims[2], .step = w->stride_w * depth};
+  for (int32_t b = 0; b < output->dims[0]; b++) {
+    for (int32_t first = 0; first < output->dims[1]; first += part.lines) {
+      part.lines = tw_min(p->lines, output->dims[1] - first);
+      part.out = out;
+      const int16_t **start = p->starts;
+      for (int32_t y = first; y < first + part.lines; y++) {
+        strip_move(s, b, y);
+        for (int32_t i = 0; i < p->height; i++) {
+          const int32_t across = w->height == p->height ? 1 : w->width;
+          *start++ = strip_row(s, y, i / across) + i % across * w->dilation_w * depth;
+        }
+      }
+      tw_gemm_run(g, &part);
+      out += part.lines * part.pixels * g->scales.channels;
     }
   }
 }
 
-/* Copies eight at a time, to every `step` elements. */
-TW_INLINE int16_t *copy(const int16_t *x, int32_t n, int32_t step, int16_t *out) {
-  for (; n > 16; n -= 16, x += 16, out += 2 * step) {
-    const v128_t a = wasm_v128_load(x), b = wasm_v128_load(x + 8);
-    wasm_v128_store(out, a);
-    wasm_v128_store(out + step, b);
-  }
-  wasm_v128_store(out, wasm_v128_load(x));
-  if (n <= 8) return out + step;
-  wasm_v128_store(out + step, wasm_v128_load(x + 8));
-  return out + 2 * step;
+/* Copies eight at a time, past the end of the last eight. */
+TW_INLINE void copy(const int16_t *x, int32_t n, int16_t *out) {
+  do {
+    wasm_v128_store(out, wasm_v128_load(x));
+    x += 8, out += 8;
+  } while ((n -= 8) > 0);
 }
 
-/* The elements under the window at column x of the output row that the ring was moved to: to `out`, in
- * steps of TW_PANEL_STEP, when that takes whole steps, else side by side: in order, so that what a
- * copy writes past its end is written again. */
-TW_INLINE void put_window(const tw_ring *r, int32_t x, bool whole, int16_t *out) {
-  const tw_window *w = r->window;
-  const bool dense = w->dilation_w == 1; /* a row's elements lie side by side */
-  const int32_t n = dense ? w->width * r->depth : r->depth, runs = dense ? 1 : w->width;
-  const int32_t first = x * w->stride_w * r->depth, run_step = w->dilation_w * r->depth;
+/* The elements under the window at column x of output row y, in order, so that what a copy writes past
+ * its end is written again. */
+static void put_window(const strip *s, int32_t y, int32_t x, int16_t *out) {
+  const tw_window *w = s->window;
+  const int32_t depth = s->input->dims[3];
+  const bool dense = w->dilation_w == 1;
+  const int32_t n = dense ? w->width * depth : depth, runs = dense ? 1 : w->width;
   for (int32_t i = 0; i < w->height; i++) {
-    const int16_t *from = tw_ring_row(r, i * w->dilation_h) + first;
-    int32_t k = 0;
-    do {
-      int16_t *const end = copy(from, n, whole ? TW_PANEL_STEP : 8, out);
-      out = whole ? end : out + n;
-      from += run_step;
-    } while (++k < runs);
+    const int16_t *from = strip_row(s, y, i) + x * w->stride_w * depth;
+    for (int32_t k = 0; k < runs; k++, from += w->dilation_w * depth, out += n) copy(from, n, out);
   }
 }
 
-/* A row of `count` neighbouring windows, `step` apart, of up to 8 elements each, or of up to 16. */
-TW_INLINE void put_runs(const int16_t *from, bool two, int32_t step, int32_t count, int32_t next,
-                        int16_t *out) {
-#pragma clang loop unroll(full)
-  for (int32_t k = 0; k < count; k++, from += step, out += next) {
-    wasm_v128_store(out, wasm_v128_load(from));
-    if (two) wasm_v128_store(out + 8, wasm_v128_load(from + 8));
-  }
-}
-
-/* The windows of `count` columns from x on, as those of first layers often are: of short rows. */
-static void put_short_windows(const tw_ring *r, int32_t x, int32_t count, int32_t next, int16_t *out) {
-  const tw_window *w = r->window;
-  const int32_t n = w->width * r->depth, step = w->stride_w * r->depth;
+/* The windows of `count` columns from x on, `next` apart, whose rows have up to 8 elements, or up to
+ * 16. */
+TW_INLINE void put_short(const strip *s, int32_t y, int32_t x, int32_t count, bool two, int32_t next,
+                         int16_t *out) {
+  const tw_window *w = s->window;
+  const int32_t n = w->width * s->input->dims[3], step = w->stride_w * s->input->dims[3];
   for (int32_t i = 0; i < w->height; i++, out += n) {
-    const int16_t *from = tw_ring_row(r, i * w->dilation_h) + x * step;
-    if (count == TW_PANEL_ROWS && n > 8) {
-      put_runs(from, true, step, TW_PANEL_ROWS, next, out);
-    } else {
-      put_runs(from, n > 8, step, count, next, out);
+    const int16_t *from = strip_row(s, y, i) + x * step;
+    int16_t *to = out;
+    for (int32_t k = 0; k < count; k++, from += step, to += next) {
+      wasm_v128_store(to, wasm_v128_load(from));
+      if (two) wasm_v128_store(to + 8, wasm_v128_load(from + 8));
     }
   }
 }
 
-/* Four neighbouring windows whose rows take whole steps, to a panel. */
-static void put_whole_windows(const tw_ring *r, int32_t x, int16_t *out) {
-  const tw_window *w = r->window;
-  const int32_t n = w->width * r->depth, step = w->stride_w * r->depth;
-  for (int32_t i = 0; i < w->height; i++) {
-    const int16_t *from = tw_ring_row(r, i * w->dilation_h) + x * step;
-    for (const int16_t *const end = from + n; from != end; from += 8, out += TW_PANEL_STEP) {
-      const v128_t a = wasm_v128_load(from), b = wasm_v128_load(from + step),
-                   c = wasm_v128_load(from + 2 * step), d = wasm_v128_load(from + 3 * step);
-      wasm_v128_store(out, a);
-      wasm_v128_store(out + 8, b);
-      wasm_v128_store(out + 16, c);
-      wasm_v128_store(out + 24, d);
-    }
+static void put_windows(const strip *s, int32_t y, int32_t x, int32_t count, int32_t next, int16_t *out) {
+  const int32_t n = s->window->width * s->input->dims[3];
+  if (n <= 8) {
+    put_short(s, y, x, count, false, next, out);
+  } else if (n <= 16) {
+    put_short(s, y, x, count, true, next, out);
+  } else {
+    for (int32_t k = 0; k < count; k++) put_window(s, y, x + k, out + k * next);
   }
 }
 
-/* Windows that lie side by side, to a panel. */
-static void put_panel(const plan *p, int16_t *panel) {
-  for (int32_t i = 0; i < TW_PANEL_ROWS; i++) {
-    int16_t *const window = p->windows + i * p->window_step;
-    for (int32_t k = p->width; k < p->depth; k++) window[k] = 0;
-  }
-  for (int32_t i = 0; i < TW_PANEL_ROWS; i++) {
-    copy(p->windows + i * p->window_step, p->depth, TW_PANEL_STEP, panel + 8 * i);
-  }
-}
-
-/* Few pixels: their windows are multiplied as they are. */
-static void run_few(tw_ring *ring, const plan *p, tw_gemm *g, const tw_tensor *output) {
-  g->x = p->windows;
-  g->rows = 1;
+static void run_windows(strip *s, const plan *p, const tw_tensor *output, const tw_gemm *g,
+                        int8_t *out) {
+  p->starts[0] = p->side_by_side;
+  tw_pixels part = {.starts = p->starts, .lines = 1, .step = p->depth, .out = out};
   for (int32_t b = 0; b < output->dims[0]; b++) {
     for (int32_t y = 0; y < output->dims[1]; y++) {
-      tw_ring_move(ring, b, y);
-      for (int32_t x = 0; x < output->dims[2]; x++, g->out += g->channels) {
-        put_window(ring, x, false, p->windows);
-        tw_gemv_run(g);
+      strip_move(s, b, y);
+      for (int32_t x = 0, count; x < output->dims[2]; x += count) {
+        count = tw_min(output->dims[2] - x, p->pixels - part.pixels);
+        put_windows(s, y, x, count, p->depth, p->side_by_side + part.pixels * p->depth);
+        part.pixels += count;
+        if (part.pixels < p->pixels) continue;
+        tw_gemm_run(g, &part);
+        part.out += part.pixels * g->scales.channels;
+        part.pixels = 0;
       }
     }
   }
+  if (part.pixels > 0) tw_gemm_run(g, &part);
 }
 
-static void run_pointwise(const tw_tensor *input, const plan *p, int32_t pixels, tw_gemm *g) {
-  const int8_t *x = input->data;
-  for (int32_t first = 0; first < pixels; first += g->rows) {
-    g->rows = tw_min(p->rows, pixels - first);
-    put_pixels(x + first * p->depth, g->rows, g->q->input_zero_point, p->depth, p->panels);
-    tw_gemm_run(g);
-    g->out += g->rows * p->channels;
-  }
-}
-
-static void run_windows(tw_ring *ring, const plan *p, const tw_tensor *output, tw_gemm *g) {
-  const tw_window *w = ring->window;
-  const bool dense = w->dilation_w == 1;
-  const int32_t run = (dense ? w->width : 1) * ring->depth; /* elements side by side */
-  const bool whole = run % 8 == 0, is_short = dense && run <= 16;
-  const int32_t pixels = output->dims[0] * output->dims[1] * output->dims[2];
-  int32_t b = 0, y = 0, x = 0;
-  for (int32_t first = 0; first < pixels; first += g->rows) {
-    g->rows = tw_min(p->rows, pixels - first);
-    for (int32_t i = 0; i < g->rows;) {
-      if (x == 0) tw_ring_move(ring, b, y);
-      const int32_t k = i % TW_PANEL_ROWS;
-      int32_t count = 1;
-      if (whole && dense && k == 0 && x + 4 <= output->dims[2] && i + 4 <= g->rows) {
-        put_whole_windows(ring, x, tw_panel_row(p->panels, i, p->depth));
-        count = 4;
-      } else if (whole) {
-        put_window(ring, x, true, tw_panel_row(p->panels, i, p->depth));
-      } else if (is_short) {
-        count = tw_min(tw_min(TW_PANEL_ROWS - k, output->dims[2] - x), g->rows - i);
-        put_short_windows(ring, x, count, p->window_step, p->windows + k * p->window_step);
-      } else {
-        put_window(ring, x, false, p->windows + k * p->window_step);
+static void run_few(strip *s, const plan *p, const tw_tensor *output, const tw_gemm *g, int8_t *out) {
+  for (int32_t b = 0; b < output->dims[0]; b++) {
+    for (int32_t y = 0; y < output->dims[1]; y++) {
+      strip_move(s, b, y);
+      for (int32_t x = 0; x < output->dims[2]; x++, out += g->scales.channels) {
+        put_window(s, y, x, p->side_by_side);
+        tw_gemv_run(g, p->side_by_side, out);
       }
-      i += count;
-      x += count;
-      if (!whole && (k + count == TW_PANEL_ROWS || i == g->rows)) {
-        put_panel(p, tw_panel_row(p->panels, i - k - count, p->depth));
-      }
-      if (x < output->dims[2]) continue;
-      x = 0;
-      if (++y < output->dims[1]) continue;
-      y = 0;
-      b++;
     }
-    tw_gemm_run(g);
-    g->out += g->rows * p->channels;
   }
 }
 
@@ -224,20 +291,23 @@ void tw_fast_conv(const tw_engine *e, const tw_node *node, const tw_window *w,
                   const tw_requant *q, void *work) {
   const tw_tensor *input = tw_input(e, node, 0), *filter = tw_input(e, node, 1),
                   *output = tw_output(e, node, 0);
-  const plan p = make_plan(filter, work);
-  const int32_t pixels = output->dims[0] * output->dims[1] * output->dims[2];
-  tw_gemm g = {.x = p.panels, .weights = filter->data, .width = p.width, .depth = p.depth,
-               .channels = p.channels, .q = q, .bias = tw_input(e, node, 2),
-               .widened = p.widened, .out = output->data, .apart = p.apart,
-               .constants = p.constants};
-  if (is_pointwise(w, p.width) && pixels >= TW_GEMV_ROWS) {
-    run_pointwise(input, &p, pixels, &g);
+  const plan p = make_plan(input, filter, output, w, work);
+  const uint32_t most = (uint32_t)(p.height * p.run) * 255 * 128;
+  tw_gemm g = {.weights = filter->data, .height = p.height, .run = p.run,
+                     .scales = tw_scales_of(q, tw_input(e, node, 2), filter->dims[0], most),
+                     .widened = p.widened, .sums = p.sums, .apart = p.apart,
+               .constants = p.constants, .is_constant = p.is_constant};
+  if (p.way != FEW) tw_gemm_prepare(&g);
+  if (p.way == POINTS) {
+    run_points(input, output, w, &p, &g);
     return;
   }
-  tw_ring ring = tw_ring_start(input, output, w, q->input_zero_point, false, p.ring);
-  if (pixels < TW_GEMV_ROWS) {
-    run_few(&ring, &p, &g, output);
-  } else {
-    run_windows(&ring, &p, output, &g);
+  strip s = {.input = input, .window = w, .zero = q->input_zero_point, .columns = p.columns,
+             .step = p.step, .capacity = p.capacity, .zeros = p.rows, .rows = p.rows + p.step};
+  memset(p.rows, 0, (size_t)strip_bytes(p.step, p.capacity));
+  switch (p.way) {
+    case ROWS: run_rows(&s, &p, output, &g, output->data); break;
+    case WINDOWS: run_windows(&s, &p, output, &g, output->data); break;
+    default: run_few(&s, &p, output, &g, output->data); break;
   }
 }

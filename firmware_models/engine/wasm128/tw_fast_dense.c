@@ -19,11 +19,12 @@ void tw_fast_dense(const tw_engine *e, const tw_node *node, const tw_requant *q,
   const int32_t depth = tw_dim(weights, -1);
   const int8_t *row = input->data, *const end = row + input->bytes;
   int16_t *const x = work;
-  tw_gemm g = {.x = x, .weights = weights->data, .rows = 1, .width = depth,
-               .channels = tw_dim(weights, -2), .q = q, .bias = tw_input(e, node, 2),
-               .out = tw_output(e, node, 0)->data};
-  for (; row < end; row += depth, g.out += g.channels) {
+  const tw_gemm g = {.weights = weights->data, .height = 1, .run = depth,
+                     .scales = tw_scales_of(q, tw_input(e, node, 2), tw_dim(weights, -2),
+                                            (uint32_t)depth * 255 * 128)};
+  int8_t *out = tw_output(e, node, 0)->data;
+  for (; row < end; row += depth, out += g.scales.channels) {
     tw_widen(row, q->input_zero_point, depth, (int32_t)(end - row), x);
-    tw_gemv_run(&g);
+    tw_gemv_run(&g, x, out);
   }
 }

@@ -1,27 +1,36 @@
 #include "tw_simd.h"
 
-/* DEPTHWISE_CONV_2D with one filter a channel: eight channels at a time, two taps at a time, up to
- * four neighbouring pixels. The rows of the image under the window are kept widened, with zeros where
- * the window leaves it, eight channels of a row's columns side by side. */
+/* DEPTHWISE_CONV_2D with one filter a channel. A dot product takes two taps of four channels: the
+ * image is widened in pairs of neighbours, one below the other or, for windows of one row, one beside
+ * the other, with zeros where the window leaves it. */
 
-enum { MAX_TAPS = 64, MAX_CHANNELS = 4096 };
+enum { MAX_TAPS = 64, MAX_SIDE = 4096, SEGMENT = 128 };
+/* Pairs that are kept for more lines of output than one. */
+enum { CACHE_BYTES = 20480 };
 
-typedef struct {
-  int32_t channels, depth; /* depth: channels rounded up to 8 */
-  int32_t columns;         /* of a row of the ring */
-  int32_t taps;
-  int16_t *weights;        /* for 8 channels: for two taps: 8 pairs */
-  tw_lane_scale *scales;   /* for 4 channels */
-  uint32_t shift;
-} plan;
-
-/* What the window slides over, and the output. An image of one column is turned into one of a row, of
- * which neighbouring pixels are computed together. */
+/* What the window slides over, and the output. An image of one column is turned into one of a row. */
 typedef struct {
   tw_tensor input, output;
   tw_window window;
   int32_t input_dims[4], output_dims[4];
 } images;
+
+typedef struct {
+  int32_t channels, depth; /* depth: channels rounded up to 8 */
+  int32_t columns;         /* under the windows of a row */
+  int32_t rows, taps;      /* of pairs, in a window */
+  int32_t tap_step;        /* columns from one pair to the next */
+  int32_t lines;           /* of output at a time */
+  int32_t capacity;        /* rows of pairs that are kept */
+  int32_t row_step;        /* elements from one of them to the next */
+  int16_t *weights;        /* for 4 channels: pair by pair 4 times two */
+  tw_scale4 *scales;       /* for 4 channels */
+  int32_t *sums;           /* [SEGMENT, 4], and three pixels more */
+  const int16_t **starts;  /* [lines, rows] */
+  int32_t *kept;           /* which row of pairs is in a place; -1: none */
+  int16_t *zeros, *pairs;  /* for 4 channels: column by column 4 pairs */
+  uint32_t bytes;
+} plan;
 
 static void turn(tw_tensor *x, int32_t dims[4]) {
   const int32_t turned[4] = {x->dims[0], x->dims[2], x->dims[1], x->dims[3]};
@@ -29,43 +38,63 @@ static void turn(tw_tensor *x, int32_t dims[4]) {
   x->dims = dims;
 }
 
-static uint32_t pairs(int32_t taps) { return (uint32_t)(taps + 1) / 2; }
-
-/* Of scales and weights. */
-static uint32_t bytes_needed(uint32_t depth, int32_t taps) {
-  return depth / 4 * (uint32_t)sizeof(tw_lane_scale) + depth * 4 * pairs(taps);
-}
-
-static bool memory_fits(const images *i) {
-  const uint32_t depth = ((uint32_t)i->input.dims[3] + 7) & ~7u;
-  const uint32_t ring = tw_ring_bytes(&i->output, &i->window, depth);
-  return ring <= TW_WORK_BYTES &&
-         ring + bytes_needed(depth, i->window.width * i->window.height) <= TW_WORK_BYTES;
-}
-
 static void set_images(images *i, const tw_engine *e, const tw_node *node, const tw_window *w) {
   i->input = *tw_input(e, node, 0);
   i->output = *tw_output(e, node, 0);
   i->window = *w;
   if (i->input.dims[2] != 1 || w->width != 1) return;
-  const images as_is = *i;
   turn(&i->input, i->input_dims);
   turn(&i->output, i->output_dims);
   i->window = (tw_window){.height = 1, .width = w->height, .stride_h = 1, .stride_w = w->stride_h,
                           .dilation_h = 1, .dilation_w = w->dilation_h, .pad_w = w->pad_h};
-  if (!memory_fits(i)) *i = as_is;
+}
+
+/* Parts of the working memory, one behind the other. */
+static void *take(plan *p, void *work, uint32_t bytes) {
+  void *const part = (uint8_t *)work + p->bytes;
+  p->bytes += (bytes + 15) & ~15u;
+  return part;
+}
+
+static bool is_flat(const tw_window *w) { return w->height == 1; }
+
+/* The number of elements is at most 3 * MAX_SIDE^2 * MAX_TAPS: 32 bits hold it. */
+static plan make_plan(const images *i, void *work) {
+  const tw_window *w = &i->window;
+  const int32_t width = w->width, height = w->height;
+  plan p = {.channels = i->input.dims[3], .depth = (i->input.dims[3] + 7) & ~7, .bytes = 0};
+  p.rows = is_flat(w) ? 1 : (height + 1) / 2;
+  p.taps = is_flat(w) ? (width + 1) / 2 : width;
+  p.tap_step = is_flat(w) ? 2 : 1;
+  p.columns = (i->output.dims[2] - 1) * w->stride_w + p.taps * p.tap_step;
+  p.row_step = p.columns * p.depth * 2;
+  const int32_t most = CACHE_BYTES / 2 / p.row_step - (2 * p.rows - 1); /* rows beyond the first line's */
+  p.lines = tw_min(tw_max(most / w->stride_h, 0) + 1, i->output.dims[1]);
+  p.lines = tw_max(tw_min(p.lines, SEGMENT / i->output.dims[2]), 1);
+  p.capacity = (p.lines - 1) * w->stride_h + 2 * p.rows - 1;
+  const uint32_t fours = (uint32_t)p.depth / 4;
+  p.scales = take(&p, work, fours * (uint32_t)sizeof *p.scales);
+  p.weights = take(&p, work, fours * (uint32_t)(p.rows * p.taps) * 16);
+  p.sums = take(&p, work, (SEGMENT + 3) * 16);
+  p.starts = take(&p, work, (uint32_t)(p.lines * p.rows) * (uint32_t)sizeof *p.starts);
+  p.kept = take(&p, work, (uint32_t)p.capacity * (uint32_t)sizeof *p.kept);
+  p.zeros = take(&p, work, (uint32_t)p.columns * 16);
+  p.pairs = take(&p, work, (uint32_t)(p.row_step * p.capacity) * 2);
+  return p;
 }
 
 static bool fits(const tw_engine *e, const tw_node *node, const tw_window *w, const tw_requant *q) {
   const tw_tensor *filter = tw_input(e, node, 1);
   const int32_t channels = filter->dims[3];
-  if (filter->type != TW_INT8 || channels != tw_input(e, node, 0)->dims[3] || channels > MAX_CHANNELS ||
+  if (filter->type != TW_INT8 || channels != tw_input(e, node, 0)->dims[3] || channels > MAX_SIDE ||
       w->width * w->height > MAX_TAPS || w->dilation_h != 1 || w->dilation_w != 1) {
     return false;
   }
   images i;
   set_images(&i, e, node, w);
-  return memory_fits(&i) && tw_scales_fit(q, channels);
+  const int64_t columns = (int64_t)i.output.dims[2] * i.window.stride_w + MAX_TAPS;
+  return columns * channels <= TW_WORK_BYTES && make_plan(&i, NULL).bytes <= TW_WORK_BYTES &&
+         tw_scales_fit(q, channels);
 }
 
 tw_status tw_fast_depthwise_prepare(tw_engine *e, const tw_node *node, const tw_window *w,
@@ -74,170 +103,229 @@ tw_status tw_fast_depthwise_prepare(tw_engine *e, const tw_node *node, const tw_
   return TW_OK;
 }
 
-/* Weights of two taps side by side, channel by channel, as the dot product takes them. */
-static void pack_weights(const tw_tensor *filter, plan *p) {
-  const int8_t *w = filter->data;
+/* ---- weights ---- */
+
+/* Eight weights of a tap, from channel `c` on, as int16 and times their gains; zeros for a tap or
+ * channels that the filter lacks. */
+TW_INLINE v128_t eight_weights(const tw_tensor *filter, const tw_window *w, int32_t y, int32_t x,
+                               int32_t c, v128_t gains) {
+  const int32_t channels = filter->dims[3];
+  if (y >= w->height || x >= w->width) return wasm_i16x8_splat(0);
+  const int8_t *from = (const int8_t *)filter->data + (y * w->width + x) * channels + c;
+  if (c + 8 <= channels) return wasm_i16x8_mul(wasm_i16x8_load8x8(from), gains);
+  int8_t some[8] = {0};
+  for (int32_t i = 0; i < channels - c; i++) some[i] = from[i];
+  return wasm_i16x8_mul(wasm_i16x8_load8x8(some), gains);
+}
+
+static void pack_weights(const tw_tensor *filter, const tw_window *w, const plan *p) {
+  const int32_t next = p->rows * p->taps * 8;
   int16_t *out = p->weights;
-  if (p->depth == p->channels) {
-    for (int32_t c = 0; c < p->depth; c += 8) {
-      for (int32_t t = 0; t < p->taps; t += 2, out += 16) {
-        const v128_t a = wasm_i16x8_load8x8(w + t * p->channels + c);
-        const v128_t b = t + 1 == p->taps ? wasm_i16x8_splat(0)
-                                          : wasm_i16x8_load8x8(w + (t + 1) * p->channels + c);
+  for (int32_t c = 0; c < p->depth; c += 8, out += next) {
+    const tw_scale4 *s = &p->scales[c / 4];
+    const v128_t gains = wasm_v128_load64_lane(s[1].gains, wasm_v128_load64_zero(s[0].gains), 1);
+    for (int32_t y = 0; y < p->rows; y++) {
+      for (int32_t x = 0; x < p->taps; x++, out += 8) {
+        const bool flat = is_flat(w);
+        const int32_t row = 2 * y, column = x * p->tap_step;
+        const v128_t a = eight_weights(filter, w, row, column, c, gains);
+        const v128_t b = eight_weights(filter, w, row + !flat, column + flat, c, gains);
         wasm_v128_store(out, wasm_i16x8_shuffle(a, b, 0, 8, 1, 9, 2, 10, 3, 11));
-        wasm_v128_store(out + 8, wasm_i16x8_shuffle(a, b, 4, 12, 5, 13, 6, 14, 7, 15));
-      }
-    }
-    return;
-  }
-  for (int32_t c = 0; c < p->depth; c += 8) {
-    for (int32_t t = 0; t < p->taps; t += 2) {
-      for (int32_t i = c; i < c + 8; i++) {
-        *out++ = i < p->channels ? w[t * p->channels + i] : 0;
-        *out++ = i < p->channels && t + 1 < p->taps ? w[(t + 1) * p->channels + i] : 0;
+        wasm_v128_store(out + next, wasm_i16x8_shuffle(a, b, 4, 12, 5, 13, 6, 14, 7, 15));
       }
     }
   }
 }
 
-/* Two taps' products with `pixels` neighbouring pixels, `step` apart. */
-TW_INLINE void sum_pair(const int16_t *const taps[], int32_t offset, int32_t step, const int16_t *w,
-                        int32_t pixels, v128_t low[], v128_t high[]) {
-  const v128_t w_low = wasm_v128_load(w), w_high = wasm_v128_load(w + 8);
-  const int16_t *a = taps[0] + offset, *b = taps[1] + offset;
-#pragma clang loop unroll(full)
-  for (int32_t i = 0; i < pixels; i++) {
-    const v128_t x = wasm_v128_load(a + i * step), y = wasm_v128_load(b + i * step);
-    low[i] = tw_add_dot(low[i], wasm_i16x8_shuffle(x, y, 0, 8, 1, 9, 2, 10, 3, 11), w_low);
-    high[i] = tw_add_dot(high[i], wasm_i16x8_shuffle(x, y, 4, 12, 5, 13, 6, 14, 7, 15), w_high);
+static void set_scales(const tw_requant *q, const tw_tensor *bias, const plan *p) {
+  const uint32_t most = 2 * (uint32_t)(p->rows * p->taps) * 255 * 128;
+  const tw_scales all = tw_scales_of(q, bias, p->channels, most);
+  for (int32_t c = 0; c < p->depth; c += 4) {
+    const int32_t first = tw_min(c, p->channels - 1);
+    const int32_t four[4] = {first, first + 1, first + 2, first + 3};
+    tw_scale4_set(&p->scales[c / 4], &all, four, tw_min(p->channels - first, 4));
   }
 }
 
-/* The next pair, unless there is none. See docs/adr/0016 for why loops are written so. */
-#define PAIR(k)                                                            \
-  sum_pair(taps + 2 * (k), offset, step, w + 16 * (k), pixels, low, high); \
-  if (left <= 2 * (k) + 2) return;
+/* ---- rows of pairs ---- */
 
-/* `low` and `high` hold the biases, and then the sums. */
-TW_INLINE void sum_taps(const int16_t *const taps[], int32_t left, int32_t offset, int32_t step,
-                        const int16_t *w, int32_t pixels, v128_t low[], v128_t high[]) {
-  PAIR(0) PAIR(1) PAIR(2) PAIR(3) PAIR(4)
-  for (;;) {
-    left -= 10, taps += 10, w += 80;
-    PAIR(0) PAIR(1) PAIR(2) PAIR(3) PAIR(4)
+/* Eight elements, of which `room` may be read. */
+TW_INLINE v128_t load(const int8_t *x, int32_t room, v128_t zeros) {
+  if (room >= 8) return wasm_i16x8_sub(wasm_i16x8_load8x8(x), zeros);
+  int8_t some[8] = {0};
+  for (int32_t i = 0; i < room; i++) some[i] = x[i];
+  return wasm_i16x8_sub(wasm_i16x8_load8x8(some), zeros);
+}
+
+TW_INLINE void put_pair(v128_t x, v128_t y, int32_t next, int16_t *out) {
+  wasm_v128_store(out, wasm_i16x8_shuffle(x, y, 0, 8, 1, 9, 2, 10, 3, 11));
+  wasm_v128_store(out + next, wasm_i16x8_shuffle(x, y, 4, 12, 5, 13, 6, 14, 7, 15));
+}
+
+/* Pairs of `columns` columns, the first ones from a on and the second ones from b on, where there is
+ * such. `end` is that of the image. */
+TW_INLINE void put_pairs_of(const int8_t *a, const int8_t *b, bool has_a, bool has_b,
+                            const int8_t *end, int32_t columns, const plan *p, v128_t zeros,
+                            int16_t *out) {
+  const v128_t none = wasm_i16x8_splat(0);
+  const int32_t step = p->channels, next = p->columns * 8;
+  for (int32_t c = 0; c < p->depth; c += 8, out += 2 * next) {
+    const int8_t *s = has_a ? a + c : b + c, *t = has_b ? b + c : a + c;
+    const int8_t *const later = s < t ? t : s;
+    int32_t i = columns;
+    int16_t *to = out;
+    if (end - later >= (columns - 1) * step + 8) {
+      for (; i > 0; i--, s += step, t += step, to += 8) {
+        put_pair(has_a ? load(s, 8, zeros) : none, has_b ? load(t, 8, zeros) : none, next, to);
+      }
+    }
+    for (; i > 0; i--, s += step, t += step, to += 8) {
+      put_pair(has_a ? load(s, (int32_t)(end - s), zeros) : none,
+               has_b ? load(t, (int32_t)(end - t), zeros) : none, next, to);
+    }
   }
 }
 
-/* Four channels of up to four pixels. */
-TW_INLINE void put_half(const v128_t sums[], int32_t pixels, const tw_lane_scale *scale, uint32_t shift,
-                        const tw_range *range, int32_t channels, int8_t *out) {
-  const tw_lane_scale s = *scale;
-  v128_t x[4];
-#pragma clang loop unroll(full)
-  for (int32_t i = 0; i < 4; i++) x[i] = i < pixels ? tw_rescale_lanes(sums[i], &s, shift) : x[0];
-  const v128_t bytes =
-      wasm_i8x16_narrow_i16x8(tw_to_range(x[0], x[1], range), tw_to_range(x[2], x[3], range));
-  wasm_v128_store32_lane(out, bytes, 0);
-  if (pixels > 1) wasm_v128_store32_lane(out + channels, bytes, 1);
-  if (pixels > 2) wasm_v128_store32_lane(out + 2 * channels, bytes, 2);
-  if (pixels > 3) wasm_v128_store32_lane(out + 3 * channels, bytes, 3);
+static TW_NOINLINE void put_pairs(const int8_t *a, const int8_t *b, const int8_t *end,
+                                  int32_t columns, const plan *p, v128_t zeros, int16_t *out) {
+  if (a != NULL && b != NULL) put_pairs_of(a, b, true, true, end, columns, p, zeros, out);
+  if (a != NULL && b == NULL) put_pairs_of(a, b, true, false, end, columns, p, zeros, out);
+  if (a == NULL && b != NULL) put_pairs_of(a, b, false, true, end, columns, p, zeros, out);
 }
 
-TW_INLINE void store(v128_t x, int32_t count, int8_t *out) {
-  x = wasm_i8x16_narrow_i16x8(x, x);
-  if (count >= 8) {
-    wasm_v128_store64_lane(out, x, 0);
+/* Row `y` of an image and what is beside it or below. Pairs of the padding are zeros already. */
+static void put_row(const images *i, const plan *p, int32_t zero, int32_t image, int32_t y,
+                    int16_t *out) {
+  const tw_window *w = &i->window;
+  const int32_t height = i->input.dims[1], width = i->input.dims[2], channels = p->channels;
+  const int8_t *const first = i->input.data, *const end = first + i->input.bytes;
+  const int8_t *const row = first + (image * height + y) * width * channels;
+  const v128_t zeros = wasm_i16x8_splat((int16_t)zero);
+  const int32_t pad = w->pad_w;
+  if (!is_flat(w)) {
+    put_pairs(y < 0 ? NULL : row, y + 1 < height ? row + width * channels : NULL, end,
+              tw_min(width, p->columns - pad), p, zeros, out + pad * 8);
     return;
   }
-  int8_t bytes[16];
-  wasm_v128_store(bytes, x);
-  for (int32_t i = 0; i < count; i++) out[i] = bytes[i];
-}
-
-/* Of `pixels` pixels from `x` on, in whole groups of eight channels. Where channels shift by
- * different amounts, `same` is false. */
-TW_INLINE void outputs(const int16_t *const taps[], const plan *p, int32_t x, int32_t stride,
-                       int32_t pixels, bool same, const tw_range *where, int8_t *out) {
-  const int32_t channels = p->channels, step = stride * 8, count = p->taps, next = p->columns * 8;
-  const int16_t *w = p->weights;
-  const tw_lane_scale *scale = p->scales;
-  const tw_range range = *where;
-  const uint32_t shift = same ? p->shift : 0;
-  if (same && shift == 0) __builtin_unreachable();
-  int32_t offset = x * step;
-  for (int8_t *const end = out + (channels & ~7); out != end; out += 8, scale += 2, offset += next) {
-    v128_t low[4], high[4];
-    for (int32_t i = 0; i < pixels; i++) low[i] = scale[0].bias, high[i] = scale[1].bias;
-    sum_taps(taps, count, offset, step, w, pixels, low, high);
-    put_half(low, pixels, scale, shift, &range, channels, out);
-    put_half(high, pixels, scale + 1, shift, &range, channels, out + 4);
-    w += 16 * pairs(count);
+  if (pad > 0) put_pairs(NULL, row, end, 1, p, zeros, out + (pad - 1) * 8);
+  const int32_t inside = tw_min(width - 1, p->columns - pad);
+  put_pairs(row, row + channels, end, inside, p, zeros, out + pad * 8);
+  if (inside == width - 1 && pad + inside < p->columns) {
+    put_pairs(row + inside * channels, NULL, end, 1, p, zeros, out + (pad + inside) * 8);
   }
 }
 
-/* The channels behind those groups. */
-static void last_outputs(const int16_t *const taps[], const plan *p, int32_t width, int32_t stride,
-                         const tw_range *range, int8_t *out) {
-  const int32_t first = p->channels & ~7;
-  const tw_lane_scale *scale = p->scales + first / 4;
-  const int16_t *w = p->weights + first / 8 * 16 * (int32_t)pairs(p->taps);
-  for (int32_t x = 0; x < width; x++, out += p->channels) {
-    v128_t low[1] = {scale[0].bias}, high[1] = {scale[1].bias};
-    sum_taps(taps, p->taps, first * p->columns + x * stride * 8, 0, w, 1, low, high);
-    const v128_t a = tw_rescale_lanes(low[0], scale, p->shift),
-                 b = tw_rescale_lanes(high[0], scale + 1, p->shift);
-    store(tw_to_range(a, b, range), p->channels - first, out + first);
+/* Set where the pairs of a line of output begin, with those of the first four channels. Rows are asked
+ * for in order. */
+static void set_starts(const images *of, const plan *p, int32_t zero, int32_t image, int32_t y,
+                       const int16_t **starts) {
+  const int32_t height = of->input.dims[1], top = y * of->window.stride_h - of->window.pad_h;
+  for (int32_t i = 0; i < p->rows; i++) {
+    const int32_t row = top + 2 * i;
+    if (row < (is_flat(&of->window) ? 0 : -1) || row >= height) {
+      starts[i] = p->zeros;
+      continue;
+    }
+    const int32_t number = image * (height + 1) + row + 1, place = number % p->capacity;
+    int16_t *const pairs = p->pairs + place * p->row_step;
+    starts[i] = pairs;
+    if (p->kept[place] == number) continue;
+    p->kept[place] = number;
+    put_row(of, p, zero, image, row, pairs);
   }
 }
 
-typedef void pixels_of(const int16_t *const taps[], const plan *p, int32_t x, int32_t stride,
-                       const tw_range *range, int8_t *out);
+/* ---- sums ---- */
 
-#define PIXELS(name, stride, count, same)                                                      \
-  static TW_NOINLINE void name(const int16_t *const taps[], const plan *p, int32_t x,          \
-                               int32_t any_stride, const tw_range *range, int8_t *out) {       \
-    (void)any_stride;                                                                          \
-    outputs(taps, p, x, (stride), (count), (same), range, out);                                \
-  }
-
-PIXELS(any, any_stride, 1, false)
-PIXELS(one, any_stride, 1, true)
-PIXELS(two, 1, 2, true)
-PIXELS(three, 1, 3, true)
-PIXELS(four, 1, 4, true)
-PIXELS(two_apart, 2, 2, true)
-PIXELS(three_apart, 2, 3, true)
-PIXELS(four_apart, 2, 4, true)
-
-static void output_row(const int16_t *const taps[], const plan *p, int32_t width, int32_t stride,
-                       const tw_range *range, int8_t *out) {
-  static pixels_of *const of[2][5] = {{NULL, one, two, three, four},
-                                      {NULL, one, two_apart, three_apart, four_apart}};
-  const int32_t most = p->shift == 0 || stride > 2 ? 1 : 4;
-  pixels_of *const *kernels = of[stride == 2];
-  for (int32_t x = 0; x < width;) {
-    const int32_t left = width - x; /* 5 are 3 and 2 */
-    const int32_t count = tw_min(left, left > 4 && left < 7 ? tw_min(most, 3) : most);
-    (p->shift == 0 ? any : kernels[count])(taps, p, x, stride, range, out + x * p->channels);
-    x += count;
-  }
-  if (p->channels % 8 != 0) last_outputs(taps, p, width, stride, range, out);
+/* Six pairs, three of each of two rows: windows of 3 x 3. Their weights stay in registers. */
+TW_INLINE v128_t sum_six(const int16_t *a, const int16_t *b, const v128_t w[6]) {
+  v128_t sum = wasm_i32x4_dot_i16x8(wasm_v128_load(a), w[0]);
+  sum = tw_add_dot(sum, wasm_v128_load(a + 8), w[1]);
+  sum = tw_add_dot(sum, wasm_v128_load(a + 16), w[2]);
+  sum = tw_add_dot(sum, wasm_v128_load(b), w[3]);
+  sum = tw_add_dot(sum, wasm_v128_load(b + 8), w[4]);
+  return tw_add_dot(sum, wasm_v128_load(b + 16), w[5]);
 }
 
-static plan make_plan(const tw_engine *e, const tw_node *node, const tw_window *w,
-                      const tw_requant *q, void *work) {
-  const tw_tensor *filter = tw_input(e, node, 1);
-  plan p = {.channels = filter->dims[3], .depth = (filter->dims[3] + 7) & ~7,
-            .taps = w->width * w->height};
-  p.scales = work;
-  p.weights = (int16_t *)(void *)(p.scales + p.depth / 4);
-  pack_weights(filter, &p);
-  const tw_tensor *bias = tw_input(e, node, 2);
-  p.shift = tw_lane_shift_of(q, bias, p.channels, (uint32_t)p.taps * 255 * 128);
-  for (int32_t c = 0; c < p.depth; c += 4) {
-    p.scales[c / 4] = tw_lane_scale_of(q, bias, p.channels, c, p.shift);
+/* A part of some lines: `pixels` of each, whose pairs begin `offset` behind where those of the line
+ * do, and are `step` apart from pixel to pixel. */
+typedef struct {
+  const int16_t *const *starts;
+  int32_t lines, pixels, offset, step;
+} part;
+
+TW_INLINE const int16_t *start_of(const plan *p, const int16_t *start, int32_t offset) {
+  return start == p->zeros ? start : start + offset;
+}
+
+static TW_NOINLINE void sum_3x3(const plan *p, const part *of, const int16_t *weights, int32_t *sums) {
+  v128_t w[6];
+  for (int32_t i = 0; i < 6; i++) w[i] = wasm_v128_load(weights + 8 * i);
+  const int16_t *const *starts = of->starts;
+  const int32_t step = of->step;
+  for (int32_t line = of->lines; line > 0; line--, starts += 2) {
+    const int16_t *a = start_of(p, starts[0], of->offset), *b = start_of(p, starts[1], of->offset);
+    int32_t pixels = of->pixels;
+    for (; pixels > 1; pixels -= 2, a += 2 * step, b += 2 * step, sums += 8) {
+      const v128_t first = sum_six(a, b, w), second = sum_six(a + step, b + step, w);
+      wasm_v128_store(sums, first);
+      wasm_v128_store(sums + 4, second);
+    }
+    if (pixels == 0) continue;
+    wasm_v128_store(sums, sum_six(a, b, w));
+    sums += 4;
   }
-  return p;
+}
+
+/* Any windows, four pixels at a time. */
+static TW_NOINLINE void sum_any(const plan *p, const part *of, const int16_t *weights, int32_t *sums) {
+  const v128_t zero = wasm_i32x4_splat(0);
+  const int16_t *const *starts = of->starts;
+  const int32_t tap = p->tap_step * 8, step = of->step;
+  for (int32_t line = of->lines; line > 0; line--, starts += p->rows) {
+    int32_t offset = of->offset;
+    for (int32_t pixels = of->pixels; pixels > 0; pixels -= 4, offset += 4 * step) {
+      const int32_t b = pixels > 1 ? step : 0, c = b + (pixels > 2 ? step : 0),
+                    d = c + (pixels > 3 ? step : 0);
+      const int16_t *w = weights;
+      v128_t s0 = zero, s1 = zero, s2 = zero, s3 = zero;
+      for (int32_t i = 0; i < p->rows; i++) {
+        const int16_t *at = start_of(p, starts[i], offset);
+        for (const int16_t *const end = w + p->taps * 8; w != end; w += 8, at += tap) {
+          const v128_t pair = wasm_v128_load(w);
+          s0 = tw_add_dot(s0, wasm_v128_load(at), pair);
+          s1 = tw_add_dot(s1, wasm_v128_load(at + b), pair);
+          s2 = tw_add_dot(s2, wasm_v128_load(at + c), pair);
+          s3 = tw_add_dot(s3, wasm_v128_load(at + d), pair);
+        }
+      }
+      wasm_v128_store(sums, s0);
+      wasm_v128_store(sums + 4, s1);
+      wasm_v128_store(sums + 8, s2);
+      wasm_v128_store(sums + 12, s3);
+      sums += 4 * tw_min(pixels, 4);
+    }
+  }
+}
+
+/* Lines of output that follow one another, four channels at a time. */
+static void run_lines(const images *of, const plan *p, int32_t lines, const tw_requant *q, int8_t *out) {
+  const int32_t width = of->output.dims[2], step = of->window.stride_w * 8;
+  const bool is_3x3 = p->rows == 2 && p->taps == 3;
+  for (int32_t c = 0; c < p->channels; c += 4) {
+    const int16_t *w = p->weights + c / 4 * p->rows * p->taps * 8;
+    for (int32_t x = 0; x < width; x += SEGMENT) {
+      const part some = {p->starts, lines, tw_min(width - x, SEGMENT),
+                         c / 4 * p->columns * 8 + x * step, step};
+      (is_3x3 ? sum_3x3 : sum_any)(p, &some, w, p->sums);
+      tw_finish(p->sums, lines * some.pixels, &p->scales[c / 4], q, tw_min(p->channels - c, 4),
+                p->channels, out + x * p->channels + c);
+    }
+  }
+}
+
+TW_INLINE void store(v128_t x, int8_t *out) {
+  wasm_v128_store64_lane(out, wasm_i8x16_narrow_i16x8(x, x), 0);
 }
 
 /* One output pixel a image: nothing is prepared, as it would be used once. */
@@ -249,14 +337,15 @@ static void run_single(const tw_tensor *input, const tw_tensor *filter, const tw
   const int32_t first_column = tw_max(0, -left), columns = tw_min(w->width, width - left);
   const v128_t zero = wasm_i16x8_splat(q->input_zero_point);
   const tw_range range = tw_range_of(q);
-  const uint32_t shift =
-      tw_lane_shift_of(q, bias, channels, (uint32_t)(w->width * w->height) * 255 * 128);
+  const tw_scales scales =
+      tw_scales_of(q, bias, channels, (uint32_t)(w->width * w->height) * 255 * 128);
   const int8_t *image = input->data;
   int8_t *out = output->data;
   for (int32_t b = 0; b < output->dims[0]; b++, image += height * width * channels) {
     for (int32_t c = 0; c < channels; c += 8, out += 8) {
-      const tw_lane_scale s0 = tw_lane_scale_of(q, bias, channels, c, shift),
-                          s1 = tw_lane_scale_of(q, bias, channels, c + 4, shift);
+      tw_lane_scale s0, s1;
+      tw_lane_scale_set(&s0, &scales, c);
+      tw_lane_scale_set(&s1, &scales, c + 4);
       v128_t low = s0.bias, high = s1.bias;
       for (int32_t y = first_row; y < rows; y++) {
         const int8_t *x = image + ((top + y) * width + left) * channels + c;
@@ -268,7 +357,7 @@ static void run_single(const tw_tensor *input, const tw_tensor *filter, const tw
           high = wasm_i32x4_add(high, wasm_i32x4_extmul_high_i16x8(u, v));
         }
       }
-      store(tw_to_range(tw_rescale_lanes(low, &s0, shift), tw_rescale_lanes(high, &s1, shift), &range), 8,
+      store(tw_to_range(tw_rescale_lanes(low, &s0, scales.shift), tw_rescale_lanes(high, &s1, scales.shift), &range),
             out);
     }
   }
@@ -279,29 +368,25 @@ void tw_fast_depthwise(const tw_engine *e, const tw_node *node, const tw_window 
   images of;
   set_images(&of, e, node, w);
   w = &of.window;
-  const tw_tensor *input = &of.input, *output = &of.output;
-  if (output->dims[1] * output->dims[2] == 1 && input->dims[3] % 8 == 0) {
-    run_single(input, tw_input(e, node, 1), output, tw_input(e, node, 2), w, q);
+  const tw_tensor *output = &of.output, *filter = tw_input(e, node, 1), *bias = tw_input(e, node, 2);
+  if (output->dims[1] * output->dims[2] == 1 && of.input.dims[3] % 8 == 0) {
+    run_single(&of.input, filter, output, bias, w, q);
     return;
   }
-  plan p = make_plan(e, node, w, q, work);
-  int16_t *const memory = p.weights + (uint32_t)p.depth * 2 * pairs(p.taps);
-  tw_ring ring = tw_ring_start(input, output, w, q->input_zero_point, true, memory);
-  p.columns = ring.columns;
-  const tw_range range = tw_range_of(q);
+  const plan p = make_plan(&of, work);
+  set_scales(q, bias, &p);
+  pack_weights(filter, w, &p);
+  memset(p.kept, -1, (size_t)p.capacity * sizeof *p.kept);
+  memset(p.zeros, 0, (size_t)(p.columns * 8 + p.row_step * p.capacity) * sizeof *p.zeros);
   int8_t *out = output->data;
   for (int32_t b = 0; b < output->dims[0]; b++) {
-    for (int32_t y = 0; y < output->dims[1]; y++) {
-      tw_ring_move(&ring, b, y);
-      const int16_t *taps[MAX_TAPS + 1];
-      int32_t t = 0;
-      for (int32_t i = 0; i < w->height; i++) {
-        const int16_t *row = tw_ring_row(&ring, i);
-        for (int32_t k = 0; k < w->width; k++) taps[t++] = row + k * 8;
+    for (int32_t y = 0, lines; y < output->dims[1]; y += lines) {
+      lines = tw_min(p.lines, output->dims[1] - y);
+      for (int32_t i = 0; i < lines; i++) {
+        set_starts(&of, &p, q->input_zero_point, b, y + i, p.starts + i * p.rows);
       }
-      taps[t] = taps[t - 1];
-      output_row(taps, &p, output->dims[2], w->stride_w, &range, out);
-      out += output->dims[2] * p.channels;
+      run_lines(&of, &p, lines, q, out);
+      out += lines * output->dims[2] * p.channels;
     }
   }
 }

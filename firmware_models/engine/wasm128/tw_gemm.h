@@ -1,41 +1,45 @@
-/* Rows of int16 times rows of int8 weights, to int8. */
+/* Filters of int8 times pixels of int16, to int8. */
 #ifndef TW_GEMM_H
 #define TW_GEMM_H
 
 #include "tw_simd.h"
 
-/* Rows lie in panels of four: eight elements of the first, of the second, of the third, of the fourth,
- * the next eight of the first, and so on. */
-enum { TW_PANEL_ROWS = 4, TW_PANEL_STEP = 8 * TW_PANEL_ROWS };
-
-/* Channels that are computed together; of how many those are found that have no weights. */
+/* Channels that are computed together; how many of a layer are looked at for weights. */
 enum { TW_GROUP = 4, TW_CONSTANTS = 1024 };
 
-/* `rows` rows of x times all `channels` rows of the weights, each `width` elements. depth is width
- * rounded up to 8, with zeros between; x has whole panels. `widened` has room for
- * TW_GROUP rows of weights. */
+/* A filter is `height` runs of elements, each of which meets as many of x that lie side by side. */
 typedef struct {
-  const int16_t *x;
-  const int8_t *weights;
-  int32_t rows, width, depth, channels;
-  const tw_requant *q;
-  const tw_tensor *bias;
-  int16_t *widened;
-  int8_t *out;   /* [rows, channels] */
-  int8_t *apart;     /* [rows, TW_GROUP] */
-  int8_t *constants; /* [channels] when there are up to TW_CONSTANTS */
+  const int8_t *weights; /* [channels, height, run] */
+  int32_t height, run;
+  tw_scales scales;
+  int16_t *widened;  /* [height, run rounded up to 8, TW_GROUP] */
+  int32_t *sums;     /* [TW_SEGMENT, TW_GROUP] */
+  int8_t *apart;     /* [TW_SEGMENT, TW_GROUP] */
+  int8_t *constants; /* [channels rounded up to 4], their outputs if they have no weights */
+  bool *is_constant; /* [TW_CONSTANTS or channels], whether they have none */
+  bool has_constants;
 } tw_gemm;
 
-/* Where row `i` begins in its panel; from there on it goes in steps of TW_PANEL_STEP. */
-TW_INLINE int16_t *tw_panel_row(int16_t *x, int32_t i, int32_t depth) {
-  return x + i / TW_PANEL_ROWS * TW_PANEL_ROWS * depth + i % TW_PANEL_ROWS * 8;
-}
+/* Find the filters without weights. */
+void tw_gemm_prepare(tw_gemm *g);
 
-void tw_gemm_run(const tw_gemm *g);
+/* Pixels that are computed before their sums are made outputs. */
+enum { TW_SEGMENT = 128 };
 
-/* The same for rows that lie one behind the other, `depth` apart: faster for fewer than
- * TW_GEMV_ROWS. `widened` is not used. */
-enum { TW_GEMV_ROWS = 3 };
-void tw_gemv_run(const tw_gemm *g);
+/* Lines of output pixels. Line i has `pixels` of them, where run k of the first meets
+ * starts[i * height + k] and those of the next pixel what lies `step` behind. Up to 8 elements are
+ * read past what a run meets. */
+typedef struct {
+  const int16_t *const *starts;
+  int32_t lines, pixels, step;
+  int8_t *out; /* [lines, pixels, channels] */
+} tw_pixels;
+
+void tw_gemm_run(const tw_gemm *g, const tw_pixels *p);
+
+/* One pixel, whose elements lie side by side, times filters that are read where they lie: faster for
+ * fewer than TW_GEMV_PIXELS. `run` is the width of a filter, `height` 1. */
+enum { TW_GEMV_PIXELS = 3 };
+void tw_gemv_run(const tw_gemm *g, const int16_t *x, int8_t *out);
 
 #endif

@@ -18,142 +18,218 @@ static v128_t four_of(const int32_t *table, int32_t count, int32_t first) {
 }
 
 static v128_t four_shifts(const int8_t *shifts, int32_t count, int32_t first) {
-  int8_t four[8] = {0};
-  for (int32_t i = 0; i < 4; i++) four[i] = shifts[tw_min(first + i, count - 1)];
-  return wasm_i32x4_extend_low_i16x8(wasm_i16x8_load8x8(four));
+  if (first + 4 <= count) {
+    const v128_t four = wasm_v128_load32_zero(shifts + first);
+    return wasm_i32x4_extend_low_i16x8(wasm_i16x8_extend_low_i8x16(four));
+  }
+  const int32_t last = count - 1;
+  return wasm_i32x4_make(shifts[tw_min(first, last)], shifts[tw_min(first + 1, last)],
+                         shifts[tw_min(first + 2, last)], shifts[tw_min(first + 3, last)]);
 }
 
-/* 2^x for x in [0, 31], by way of a float's exponent. */
+/* 2^x for x in [0, 30], by way of a float's exponent. */
 static v128_t power_of_two(v128_t x) {
   const v128_t bits = wasm_i32x4_shl(wasm_i32x4_add(x, wasm_i32x4_splat(127)), 23);
-  return wasm_u32x4_trunc_sat_f32x4(bits);
+  return wasm_i32x4_trunc_sat_f32x4(bits);
 }
 
-uint32_t tw_largest_bias(const tw_tensor *bias, int32_t channels) {
-  uint32_t bits = 0;
-  for (int32_t c = 0; bias != NULL && c < channels; c++) {
-    const int32_t x = ((const int32_t *)bias->data)[c];
-    bits |= x < 0 ? 0u - (uint32_t)x : (uint32_t)x;
+/* What four channels shift right by, those of multiplier 0 by something. */
+static v128_t four_rights(const tw_requant *q, int32_t count, int32_t first) {
+  const v128_t right = wasm_i32x4_neg(four_shifts(q->shifts, count, first));
+  return wasm_i32x4_min(wasm_i32x4_max(right, wasm_i32x4_splat(1)), wasm_i32x4_splat(31));
+}
+
+/* A bound of the biases' magnitudes. */
+static uint32_t largest_bias(const tw_tensor *bias, int32_t channels) {
+  if (bias == NULL) return 0;
+  v128_t bits = wasm_i32x4_splat(0);
+  for (int32_t c = 0; c < channels; c += 4) {
+    bits = wasm_v128_or(bits, wasm_i32x4_abs(four_of(bias->data, channels, c)));
   }
-  return bits;
+  bits = wasm_v128_or(bits, wasm_i32x4_shuffle(bits, bits, 2, 3, 0, 1));
+  return (uint32_t)(wasm_i32x4_extract_lane(bits, 0) | wasm_i32x4_extract_lane(bits, 1));
 }
 
-uint32_t tw_lane_shift_of(const tw_requant *q, const tw_tensor *bias, int32_t channels,
-                          uint32_t most) {
-  const uint64_t bound = (uint64_t)most + tw_largest_bias(bias, channels);
-  const int32_t loud = 64 - __builtin_clzll(bound | 1) + 1; /* what shifts by more always gives 0 */
-  int32_t least = 31, largest = 1;
-  for (int32_t c = 0; c < (q->per_channel ? channels : 1); c++) {
-    const int32_t right = -q->shifts[c];
-    if (q->multipliers[c] == 0 || right > loud) continue;
-    least = tw_min(least, right);
-    largest = tw_max(largest, right);
-  }
-  return bound << tw_max(largest - least, 0) < (uint64_t)1 << 30 ? (uint32_t)largest : 0;
-}
-
-v128_t tw_lane_bias_of(const tw_tensor *bias, int32_t channels, int32_t first) {
-  return bias == NULL ? wasm_i32x4_splat(0) : four_of(bias->data, channels, first);
-}
-
-tw_lane_scale tw_lane_scale_of(const tw_requant *q, const tw_tensor *bias, int32_t channels,
-                               int32_t first, uint32_t shift) {
+tw_scales tw_scales_of(const tw_requant *q, const tw_tensor *bias, int32_t channels, uint32_t most) {
+  const uint64_t bound = (uint64_t)most + largest_bias(bias, channels);
+  /* What shifts by more, or has the multiplier 0, always gives 0. */
+  const v128_t loud = wasm_i32x4_splat(64 - __builtin_clzll(bound | 1) + 1);
   const int32_t count = q->per_channel ? channels : 1;
+  v128_t least = wasm_i32x4_splat(31), most_right = wasm_i32x4_splat(1);
+  for (int32_t c = 0; c < count; c += 4) {
+    const v128_t right = four_rights(q, count, c), multiplier = four_of(q->multipliers, count, c);
+    const v128_t quiet = wasm_v128_or(wasm_i32x4_eq(multiplier, wasm_i32x4_splat(0)),
+                                      wasm_i32x4_gt(right, loud));
+    least = wasm_i32x4_min(least, wasm_v128_bitselect(wasm_i32x4_splat(31), right, quiet));
+    most_right = wasm_i32x4_max(most_right, wasm_v128_andnot(right, quiet));
+  }
+  int32_t low[4], high[4];
+  wasm_v128_store(low, least);
+  wasm_v128_store(high, most_right);
+  const int32_t smallest = tw_min(tw_min(low[0], low[1]), tw_min(low[2], low[3])),
+                largest = tw_max(tw_max(high[0], high[1]), tw_max(high[2], high[3]));
+  const bool even = bound << tw_max(largest - smallest, 0) < (uint64_t)1 << 30;
+  return (tw_scales){q, bias, channels, most, even ? (uint32_t)largest : 0};
+}
+
+v128_t tw_lane_bias_of(const tw_scales *s, int32_t first) {
+  return s->bias == NULL ? wasm_i32x4_splat(0) : four_of(s->bias->data, s->channels, first);
+}
+
+void tw_lane_scale_set(tw_lane_scale *to, const tw_scales *s, int32_t first) {
+  const tw_requant *q = s->q;
+  const int32_t count = q->per_channel ? s->channels : 1;
   const v128_t one = wasm_i32x4_splat(1), zero = wasm_i32x4_splat(0);
-  const v128_t right = wasm_i32x4_max(wasm_i32x4_neg(four_shifts(q->shifts, count, first)), one);
+  const v128_t right = four_rights(q, count, first);
   v128_t multiplier = four_of(q->multipliers, count, first), power, low, high;
-  if (shift == 0) {
-    power = power_of_two(wasm_i32x4_sub(wasm_i32x4_splat(32), right));
+  if (s->shift == 0) {
+    power = wasm_i32x4_shl(power_of_two(wasm_i32x4_sub(wasm_i32x4_splat(31), right)), 1);
     low = wasm_i32x4_splat(INT32_MIN);
     high = power_of_two(wasm_i32x4_sub(right, one));
   } else { /* the nudge is multiplied too */
-    const v128_t k = wasm_i32x4_sub(wasm_i32x4_splat((int32_t)shift), right);
+    const v128_t k = wasm_i32x4_sub(wasm_i32x4_splat((int32_t)s->shift), right);
     multiplier = wasm_v128_andnot(multiplier, wasm_i32x4_lt(k, zero)); /* it always gives 0 */
-    power = power_of_two(wasm_i32x4_add(wasm_i32x4_max(k, zero), one));
+    power = wasm_i32x4_shl(power_of_two(wasm_i32x4_max(k, zero)), 1);
     low = wasm_i32x4_shl(power, 30);
-    high = wasm_i32x4_add(wasm_i32x4_splat((int32_t)1 << (shift - 1)), wasm_u32x4_shr(power, 2));
+    high = wasm_i32x4_add(wasm_i32x4_splat((int32_t)1 << (s->shift - 1)), wasm_u32x4_shr(power, 2));
   }
-  return (tw_lane_scale){
-      tw_lane_bias_of(bias, channels, first),
-      multiplier,
-      wasm_i32x4_shuffle(low, high, 0, 4, 1, 5),
-      wasm_i32x4_shuffle(low, high, 2, 6, 3, 7),
-      power,
-      wasm_u32x4_shr(power, 1),
-  };
+  to->bias = tw_lane_bias_of(s, first);
+  to->multiplier = multiplier;
+  to->nudge_low = wasm_i32x4_shuffle(low, high, 0, 4, 1, 5);
+  to->nudge_high = wasm_i32x4_shuffle(low, high, 2, 6, 3, 7);
+  to->power = power;
+  to->step = wasm_u32x4_shr(power, 1);
 }
 
-/* ---- rows of an image under a window ---- */
-
-static int32_t span(int32_t taps, int32_t dilation) { return (taps - 1) * dilation + 1; }
-
-static int32_t columns_of(const tw_tensor *output, const tw_window *w) {
-  return (output->dims[2] - 1) * w->stride_w + span(w->width, w->dilation_w);
-}
-
-uint32_t tw_ring_bytes(const tw_tensor *output, const tw_window *w, uint32_t depth) {
-  const uint32_t most = 4096, height = (uint32_t)span(w->height, w->dilation_h); /* 3 * 4096^2 fits */
-  if (depth > most || (uint32_t)output->dims[2] > most || height > most) return UINT32_MAX;
-  const uint32_t columns = (uint32_t)columns_of(output, w);
-  if (columns > most || columns * depth > TW_WORK_BYTES) return UINT32_MAX;
-  return (height + 1) * (columns * depth + 8) * (uint32_t)sizeof(int16_t);
-}
-
-tw_ring tw_ring_start(const tw_tensor *input, const tw_tensor *output, const tw_window *w,
-                      int32_t zero, bool grouped, int16_t *memory) {
-  const int32_t height = span(w->height, w->dilation_h), columns = columns_of(output, w);
-  const int32_t depth = grouped ? (input->dims[3] + 7) & ~7 : input->dims[3];
-  const int32_t step = columns * depth + 8;
-  memset(memory, 0, (size_t)(height + 1) * (size_t)step * sizeof *memory);
-  return (tw_ring){.input = input, .window = w, .zero = zero, .columns = columns, .depth = depth,
-                   .step = step, .grouped = grouped, .height = height, .zeros = memory,
-                   .rows = memory + step};
-}
-
-/* Eight channels of columns next to each other. */
-static void widen_group(const int8_t *in, const int8_t *end, int32_t channels, int32_t columns,
-                        int32_t zero, int16_t *out) {
-  const v128_t zeros = wasm_i16x8_splat((int16_t)zero);
-  int32_t x = 0;
-  for (; x + 2 <= columns && end - in >= channels + 8; x += 2, in += 2 * channels, out += 16) {
-    const v128_t a = wasm_i16x8_load8x8(in), b = wasm_i16x8_load8x8(in + channels);
-    wasm_v128_store(out, wasm_i16x8_sub(a, zeros));
-    wasm_v128_store(out + 8, wasm_i16x8_sub(b, zeros));
+/* Weights are multiplied by `power` where that, and -128 times it, are int16. */
+static void scale4_set(tw_scale4 *to, const tw_scales *of, int32_t first) {
+  tw_lane_scale *const s = &to->lanes;
+  tw_lane_scale_set(s, of, first);
+  to->shift = of->shift;
+  const v128_t over = wasm_i32x4_gt(s->power, wasm_i32x4_splat(256));
+  to->scaled = of->shift != 0 && !wasm_v128_any_true(over);
+  v128_t gains = wasm_i16x8_splat(1);
+  if (to->scaled) {
+    const v128_t bias = wasm_i32x4_mul(s->bias, s->power), m = s->multiplier;
+    s->nudge_low = wasm_i64x2_add(s->nudge_low, wasm_i64x2_extmul_low_i32x4(bias, m));
+    s->nudge_high = wasm_i64x2_add(s->nudge_high, wasm_i64x2_extmul_high_i32x4(bias, m));
+    s->bias = wasm_i32x4_neg(bias);
+    gains = wasm_i16x8_narrow_i32x4(s->power, s->power);
   }
-  for (; x < columns; x++, in += channels, out += 8) {
-    const int32_t room = tw_min((int32_t)(end - in), 8);
-    tw_widen(in, zero, room, room, out);
-  }
+  wasm_v128_store64_lane(to->gains, gains, 0);
 }
 
-/* What is written past a row's last column has no meaning; the columns right of the image are zeros
- * again after that. */
-static void widen_row(const tw_ring *r, int32_t y) {
-  const tw_tensor *input = r->input;
-  const int32_t width = input->dims[2], channels = input->dims[3], run = r->grouped ? 8 : r->depth;
-  const int32_t first = r->window->pad_w, last = tw_min(first + width, r->columns);
-  const int8_t *const end = (const int8_t *)input->data + input->bytes;
-  const int8_t *in = (const int8_t *)input->data +
-                     ((size_t)(r->image * input->dims[1] + y) * (size_t)(width * channels));
-  int16_t *out = r->rows + y % r->height * r->step;
-  for (int32_t c = 0; c < r->depth; c += run, out += r->columns * run) {
-    if (r->grouped) {
-      widen_group(in + c, end, channels, last - first, r->zero, out + first * run);
-    } else {
-      tw_widen(in, r->zero, (last - first) * channels, (int32_t)(end - in), out + first * run);
-    }
-    for (int32_t i = last * run; i < r->columns * run; i++) out[i] = 0;
+void tw_scale4_set(tw_scale4 *to, const tw_scales *of, const int32_t *channels, int32_t count) {
+  const int32_t first = channels[0];
+  if (of->shift != 0 && channels[count - 1] - first == count - 1) {
+    scale4_set(to, of, first);
+    return;
+  }
+  int32_t multipliers[4], biases[4];
+  int8_t shifts[4];
+  for (int32_t i = 0; i < 4; i++) {
+    const int32_t c = channels[tw_min(i, count - 1)], k = of->q->per_channel ? c : 0;
+    multipliers[i] = of->q->multipliers[k];
+    shifts[i] = of->q->shifts[k];
+    biases[i] = of->bias == NULL ? 0 : ((const int32_t *)of->bias->data)[c];
+  }
+  const tw_tensor bias = {.data = biases};
+  const tw_requant four = {.multipliers = multipliers, .shifts = shifts, .per_channel = true};
+  const tw_scales s = tw_scales_of(&four, &bias, 4, of->most);
+  scale4_set(to, &s, 0);
+}
+
+void tw_constant_outputs(const tw_scales *of, int8_t *out) {
+  const tw_range range = tw_range_of(of->q);
+  for (int32_t c = 0; c < of->channels; c += 4) {
+    tw_lane_scale s;
+    tw_lane_scale_set(&s, of, c);
+    const v128_t x = tw_rescale_lanes(s.bias, &s, of->shift);
+    const v128_t bytes = tw_to_range(x, x, &range);
+    wasm_v128_store32_lane(out + c, wasm_i8x16_narrow_i16x8(bytes, bytes), 0);
   }
 }
 
-void tw_ring_move(tw_ring *r, int32_t image, int32_t y) {
-  const int32_t top = y * r->window->stride_h - r->window->pad_h;
-  const int32_t end = tw_min(top + r->height, r->input->dims[1]);
-  if (image != r->image) r->widened = 0;
-  r->image = image;
-  r->top = top;
-  r->top_number = (top % r->height + r->height) % r->height;
-  for (r->widened = tw_max(r->widened, top); r->widened < end; r->widened++) {
-    widen_row(r, r->widened);
+/* Up to four pixels of up to four channels. */
+static TW_NOINLINE void store_some(v128_t bytes, int32_t pixels, int32_t count, int32_t step,
+                                   int8_t *out) {
+  if (count == 4) {
+    wasm_v128_store32_lane(out, bytes, 0);
+    if (pixels > 1) wasm_v128_store32_lane(out + step, bytes, 1);
+    if (pixels > 2) wasm_v128_store32_lane(out + 2 * step, bytes, 2);
+    if (pixels > 3) wasm_v128_store32_lane(out + 3 * step, bytes, 3);
+    return;
+  }
+  int8_t each[16];
+  wasm_v128_store(each, bytes);
+  for (int32_t x = 0; x < tw_min(pixels, 4); x++) {
+    for (int32_t c = 0; c < count; c++) out[x * step + c] = each[4 * x + c];
+  }
+}
+
+TW_INLINE v128_t rescale(const int32_t *sums, const tw_lane_scale *s, uint32_t shift, bool scaled) {
+  const v128_t x = wasm_v128_load(sums);
+  if (!scaled) return tw_rescale_lanes(wasm_i32x4_add(x, s->bias), s, shift);
+  const v128_t up = tw_scale_up(x, s->multiplier, s->nudge_low, s->nudge_high);
+  const v128_t last = wasm_v128_and(wasm_i32x4_lt(x, s->bias), s->step);
+  return wasm_i32x4_shr(wasm_i32x4_sub(up, last), shift);
+}
+
+TW_INLINE v128_t four_pixels(const int32_t *sums, const tw_lane_scale *s, uint32_t shift, bool scaled,
+                             const tw_range *range, bool whole) {
+  const v128_t a = rescale(sums, s, shift, scaled), b = rescale(sums + 4, s, shift, scaled),
+               c = rescale(sums + 8, s, shift, scaled), d = rescale(sums + 12, s, shift, scaled);
+  const v128_t ab = whole ? tw_to_zero_point(a, b, range) : tw_to_range(a, b, range),
+               cd = whole ? tw_to_zero_point(c, d, range) : tw_to_range(c, d, range);
+  return wasm_i8x16_narrow_i16x8(ab, cd);
+}
+
+TW_INLINE void finish(const int32_t *sums, int32_t pixels, const tw_scale4 *scale, uint32_t shift,
+                      const tw_requant *q, bool whole, int32_t count, int32_t step, int8_t *out,
+                      bool scaled) {
+  const tw_lane_scale s = scale->lanes;
+  const tw_range range = tw_range_of(q);
+  for (; count == 4 && pixels >= 4; pixels -= 4, sums += 16, out += 4 * step) {
+    const v128_t bytes = four_pixels(sums, &s, shift, scaled, &range, whole);
+    wasm_v128_store32_lane(out, bytes, 0);
+    wasm_v128_store32_lane(out + step, bytes, 1);
+    wasm_v128_store32_lane(out + 2 * step, bytes, 2);
+    wasm_v128_store32_lane(out + 3 * step, bytes, 3);
+  }
+  for (; pixels > 0; pixels -= 4, sums += 16, out += 4 * step) {
+    store_some(four_pixels(sums, &s, shift, scaled, &range, whole), pixels, count, step, out);
+  }
+}
+
+static TW_NOINLINE void finish_any(const int32_t *sums, int32_t pixels, const tw_scale4 *s,
+                                   const tw_requant *q, int32_t count, int32_t step, int8_t *out) {
+  finish(sums, pixels, s, s->shift, q, false, count, step, out, s->scaled);
+}
+
+static TW_NOINLINE void finish_scaled(const int32_t *sums, int32_t pixels, const tw_scale4 *s,
+                                      const tw_requant *q, int32_t step, int8_t *out) {
+  finish(sums, pixels, s, s->shift, q, false, 4, step, out, true);
+}
+
+/* The usual case: a shift that is a constant takes a quarter of the instructions. */
+#define SHIFT(n) \
+  case n: finish(sums, pixels, s, n, q, true, 4, step, out, true); break;
+
+static TW_NOINLINE void finish_whole(const int32_t *sums, int32_t pixels, const tw_scale4 *s,
+                                     const tw_requant *q, int32_t step, int8_t *out) {
+  switch (s->shift) {
+    SHIFT(4) SHIFT(5) SHIFT(6) SHIFT(7) SHIFT(8) SHIFT(9) SHIFT(10) SHIFT(11) SHIFT(12)
+    default: finish_scaled(sums, pixels, s, q, step, out);
+  }
+}
+
+void tw_finish(const int32_t *sums, int32_t pixels, const tw_scale4 *s, const tw_requant *q,
+               int32_t count, int32_t step, int8_t *out) {
+  if (!s->scaled || count < 4) {
+    finish_any(sums, pixels, s, q, count, step, out);
+  } else if (q->low == INT8_MIN && q->high == INT8_MAX) {
+    finish_whole(sums, pixels, s, q, step, out);
+  } else {
+    finish_scaled(sums, pixels, s, q, step, out);
   }
 }

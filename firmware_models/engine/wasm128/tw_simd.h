@@ -17,6 +17,14 @@ extern uint8_t tw_work[TW_WORK_BYTES];
 TW_INLINE void tw_widen(const int8_t *x, int32_t zero, int32_t n, int32_t room, int16_t *out) {
   const v128_t zeros = wasm_i16x8_splat((int16_t)zero);
   int32_t i = 0;
+  for (; i + 32 <= n; i += 32) {
+    const v128_t a = wasm_i16x8_load8x8(x + i), b = wasm_i16x8_load8x8(x + i + 8),
+                 c = wasm_i16x8_load8x8(x + i + 16), d = wasm_i16x8_load8x8(x + i + 24);
+    wasm_v128_store(out + i, wasm_i16x8_sub(a, zeros));
+    wasm_v128_store(out + i + 8, wasm_i16x8_sub(b, zeros));
+    wasm_v128_store(out + i + 16, wasm_i16x8_sub(c, zeros));
+    wasm_v128_store(out + i + 24, wasm_i16x8_sub(d, zeros));
+  }
   for (; i < n && i + 8 <= room; i += 8) {
     wasm_v128_store(out + i, wasm_i16x8_sub(wasm_i16x8_load8x8(x + i), zeros));
   }
@@ -49,9 +57,17 @@ TW_INLINE v128_t tw_sum_lanes(v128_t a, v128_t b, v128_t c, v128_t d) {
  *
  * Without a shift there is no second rounding: d / 2 is no part of either, nor is the last term. */
 
+/* The compiler can't know that this is x. It would otherwise take the extension of a multiplier out of a
+ * loop and multiply whole int64, which most processors have no instruction for. */
+TW_INLINE v128_t tw_opaque(v128_t x) {
+  __asm__ volatile("" : "+r"(x));
+  return x;
+}
+
 /* Four doubled accumulators times m, and the nudge, which is 2^31 + d, without the last term: the
  * upper halves. */
 TW_INLINE v128_t tw_scale_up(v128_t x2, v128_t m, v128_t nudge_low, v128_t nudge_high) {
+  m = tw_opaque(m);
   const v128_t low = wasm_i64x2_add(wasm_i64x2_extmul_low_i32x4(x2, m), nudge_low);
   const v128_t high = wasm_i64x2_add(wasm_i64x2_extmul_high_i32x4(x2, m), nudge_high);
   return wasm_i32x4_shuffle(low, high, 1, 3, 5, 7);
@@ -96,43 +112,70 @@ TW_INLINE v128_t tw_rescale_even_any(v128_t x, const tw_even_scale *s) {
   return tw_with_sign_of(wasm_u32x4_shr(size, s->right), x);
 }
 
-/* The scales of four channels, one a lane. Where a whole layer shifts by the same they apply in one
- * step: `power` is then 2, or 2^(1 + k) for a channel that shifts by k less, and `step` half of it.
- * Otherwise it is 2^(32 - right), which shifts. */
+/* The scales of four channels, one a lane. Where they all shift by the same they apply in one step:
+ * `power` is then 2, or 2^(1 + k) for a channel that shifts by k less, and `step` half of it.
+ * Otherwise, with a shift of 0, it is 2^(32 - right), which shifts. */
 typedef struct {
   v128_t bias, multiplier, nudge_low, nudge_high, power, step;
 } tw_lane_scale;
 
-/* What all channels of a layer shift by, or 0: they don't, or accumulators may be too large. `most`
- * bounds those without their bias. */
-uint32_t tw_lane_shift_of(const tw_requant *q, const tw_tensor *bias, int32_t channels,
-                          uint32_t most);
+/* A layer's scales: `most` bounds the magnitude of accumulators without their bias; `shift` is what all
+ * channels shift by, or 0: they don't, or accumulators may be too large. */
+typedef struct {
+  const tw_requant *q;
+  const tw_tensor *bias;
+  int32_t channels;
+  uint32_t most, shift;
+} tw_scales;
+
+tw_scales tw_scales_of(const tw_requant *q, const tw_tensor *bias, int32_t channels, uint32_t most);
+
+/* What is set here is not returned: a structure of this size is copied by a call of the runtime. */
 
 /* Of channels [first, first + 4); the last channel stands for those past it. */
-v128_t tw_lane_bias_of(const tw_tensor *bias, int32_t channels, int32_t first);
-tw_lane_scale tw_lane_scale_of(const tw_requant *q, const tw_tensor *bias, int32_t channels,
-                               int32_t first, uint32_t shift);
+v128_t tw_lane_bias_of(const tw_scales *s, int32_t first);
+void tw_lane_scale_set(tw_lane_scale *to, const tw_scales *s, int32_t first);
+
+/* Of sums that have their bias and were multiplied by `power`. */
+TW_INLINE v128_t tw_rescale_scaled(v128_t x2, const tw_lane_scale *s, uint32_t shift) {
+  const v128_t up = tw_scale_up(x2, s->multiplier, s->nudge_low, s->nudge_high);
+  const v128_t last = wasm_v128_and(wasm_i32x4_shr(x2, 31), s->step);
+  return wasm_i32x4_shr(wasm_i32x4_sub(up, last), shift);
+}
 
 /* Of sums that have their bias. */
 TW_INLINE v128_t tw_rescale_lanes(v128_t x, const tw_lane_scale *s, uint32_t shift) {
-  if (shift != 0) {
-    const v128_t x2 = wasm_i32x4_mul(x, s->power);
-    const v128_t up = tw_scale_up(x2, s->multiplier, s->nudge_low, s->nudge_high);
-    const v128_t last = wasm_v128_and(wasm_i32x4_shr(x2, 31), s->step);
-    return wasm_i32x4_shr(wasm_i32x4_sub(up, last), shift);
-  }
+  if (shift != 0) return tw_rescale_scaled(wasm_i32x4_mul(x, s->power), s, shift);
   const v128_t up = tw_scale_up_size(x, s->multiplier, s->nudge_low, s->nudge_high);
   const v128_t low = wasm_u64x2_extmul_low_u32x4(up, s->power),
                high = wasm_u64x2_extmul_high_u32x4(up, s->power);
   return tw_with_sign_of(wasm_i32x4_shuffle(low, high, 1, 3, 5, 7), x);
 }
 
+/* The same of any four channels. Where weights as int16 have room for it, they are multiplied by
+ * `power` before: `gains` are these factors, and else 1. The bias is then a part of the nudge, and
+ * `bias` is what it takes, times `power`, to make a sum negative. */
+typedef struct {
+  tw_lane_scale lanes;
+  uint32_t shift;
+  bool scaled;
+  int16_t gains[4];
+} tw_scale4;
+
+/* Of `count` channels, in order; the last one stands for those that miss. */
+void tw_scale4_set(tw_scale4 *to, const tw_scales *s, const int32_t *channels, int32_t count);
+
+/* What comes out of each channel when its weights are zeros; `out` has room for whole fours. */
+void tw_constant_outputs(const tw_scales *s, int8_t *out);
+
+/* Sums of `count` channels, four a pixel, to outputs that lie `step` apart from pixel to pixel. Sums of
+ * up to three pixels more are read. */
+void tw_finish(const int32_t *sums, int32_t pixels, const tw_scale4 *s, const tw_requant *q,
+               int32_t count, int32_t step, int8_t *out);
+
 /* Whether the scales of all channels are ones that the twins work with: right is 1 to 31, or the
  * multiplier 0, as that of a channel that learned nothing; any right does then. */
 bool tw_scales_fit(const tw_requant *q, int32_t channels);
-
-/* A bound of the biases' magnitudes; 0 without a bias. */
-uint32_t tw_largest_bias(const tw_tensor *bias, int32_t channels);
 
 /* Where outputs are, as int16. */
 typedef struct {
@@ -144,44 +187,15 @@ TW_INLINE tw_range tw_range_of(const tw_requant *q) {
                     wasm_i16x8_splat((int16_t)q->high)};
 }
 
-/* Eight results as int16, moved by the zero point and clamped. */
-TW_INLINE v128_t tw_to_range(v128_t low, v128_t high, const tw_range *r) {
-  const v128_t x = wasm_i16x8_add_sat(wasm_i16x8_narrow_i32x4(low, high), r->zero_point);
-  return wasm_i16x8_min(wasm_i16x8_max(x, r->low), r->high);
+/* Eight results as int16, moved by the zero point. */
+TW_INLINE v128_t tw_to_zero_point(v128_t low, v128_t high, const tw_range *r) {
+  return wasm_i16x8_add_sat(wasm_i16x8_narrow_i32x4(low, high), r->zero_point);
 }
 
-/* ---- rows of an image under a window ---- */
-
-/* The rows that a window sees, widened, with zeros where it leaves the image: column by column, or
- * by groups of eight channels and then column by column, what is missing of the last group without
- * meaning. */
-typedef struct {
-  const tw_tensor *input;
-  const tw_window *window;
-  int32_t zero, columns, depth, step; /* depth: elements of a column; step: from one row to the next */
-  bool grouped;
-  int32_t height;                     /* rows from the window's first to its last */
-  int32_t image, widened;             /* rows of that image that have been widened */
-  int32_t top, top_number;            /* the first row that the windows see */
-  int16_t *zeros, *rows;              /* row y is number y % height */
-} tw_ring;
-
-/* Bytes of memory that it needs; UINT32_MAX when they would be too many anyhow. */
-uint32_t tw_ring_bytes(const tw_tensor *output, const tw_window *w, uint32_t depth);
-
-/* `output` is only asked for its dimensions. */
-tw_ring tw_ring_start(const tw_tensor *input, const tw_tensor *output, const tw_window *w,
-                      int32_t zero, bool grouped, int16_t *memory);
-
-/* Widen what the windows of output row `y` see. Rows are asked for in order. */
-void tw_ring_move(tw_ring *r, int32_t image, int32_t y);
-
-/* Row number i that the windows see, or zeros above and below the image, from the window of the first
- * output pixel on. */
-TW_INLINE const int16_t *tw_ring_row(const tw_ring *r, int32_t i) {
-  if (r->top + i < 0 || r->top + i >= r->input->dims[1]) return r->zeros;
-  const int32_t number = r->top_number + i;
-  return r->rows + (number < r->height ? number : number - r->height) * r->step;
+/* And clamped. */
+TW_INLINE v128_t tw_to_range(v128_t low, v128_t high, const tw_range *r) {
+  const v128_t x = tw_to_zero_point(low, high, r);
+  return wasm_i16x8_min(wasm_i16x8_max(x, r->low), r->high);
 }
 
 #endif
