@@ -1,10 +1,10 @@
-#include "tw_gemm.h"
+#include "tw_winograd.h"
 
 /* CONV_2D as products of filters with what lies under their windows, widened to int16. */
 
 enum { MAX_WIDTH = 4096, MAX_SIDE = 4096 };
 /* What is widened at a time stays in the first cache. */
-enum { CACHE_BYTES = 20480 };
+enum { CACHE_BYTES = 20480, TILE_BYTES = 24576 };
 
 static int32_t round_up(int32_t n) { return (n + 7) & ~7; }
 
@@ -61,19 +61,22 @@ static const int16_t *strip_row(const strip *s, int32_t y, int32_t i) {
 /* ---- plans ---- */
 
 /* POINTS: windows of one pixel: those of the input, widened, are what filters are multiplied with. ROWS: rows of windows lie in rows of the image. WINDOWS: they are short, so that those of a
- * window are first put side by side. FEW: as WINDOWS, one pixel at a time. */
-typedef enum { POINTS, ROWS, WINDOWS, FEW } way;
+ * window are first put side by side. TILES: rows by Winograd's algorithm. FEW: as WINDOWS, one pixel at
+ * a time. */
+typedef enum { POINTS, ROWS, WINDOWS, TILES, FEW } way;
 
 typedef struct {
   way way;
   int32_t height, run; /* of filters */
   int32_t depth;       /* elements from one pixel to the next, where they lie side by side */
   int32_t pixels;      /* of those at a time; WINDOWS and POINTS */
-  int32_t lines;       /* of output at a time; ROWS */
+  int32_t lines;       /* of output at a time, or of tiles; ROWS and TILES */
+  int32_t tiles;       /* in a line; TILES */
   int32_t columns, step, capacity; /* of the strip */
   int16_t *widened, *side_by_side, *rows;
   const int16_t **starts;
-  int32_t *sums;
+  int16_t *image;
+  int32_t *sums, *products;
   int8_t *apart, *constants;
   bool *is_constant;
   uint32_t bytes;
@@ -86,48 +89,72 @@ static void *take(plan *p, void *work, int32_t bytes) {
   return part;
 }
 
+static bool is_3x3(const tw_window *w) {
+  return w->height == 3 && w->width == 3 && w->stride_h == 1 && w->stride_w == 1 &&
+         w->dilation_h == 1 && w->dilation_w == 1;
+}
+
 static way way_of(const tw_tensor *input, const tw_tensor *output, const tw_window *w) {
   const int32_t depth = input->dims[3], taps = w->height * w->width;
   if (output->dims[0] * output->dims[1] * output->dims[2] < TW_GEMV_PIXELS) return FEW;
   if (taps == 1 && w->pad_h == 0 && w->pad_w == 0) return POINTS;
   if (w->dilation_w != 1 && w->width != 1) return ROWS;
+  const bool has_tiles = output->dims[1] >= 4 && output->dims[2] >= 4 && output->dims[2] <= TW_SEGMENT;
+  if (is_3x3(w) && depth % 8 == 0 && depth >= 16 && output->dims[3] >= 8 && has_tiles) return TILES;
   const int32_t run = w->width * depth;
   return round_up(run) * w->height > round_up(run * w->height) * 5 / 4 ? WINDOWS : ROWS;
 }
 
-static plan make_plan(const tw_tensor *input, const tw_tensor *filter, const tw_tensor *output,
-                      const tw_window *w, void *work) {
+static plan plan_of(way way, const tw_tensor *input, const tw_tensor *filter, const tw_tensor *output,
+                    const tw_window *w, void *work) {
   const int32_t depth = input->dims[3], channels = filter->dims[0];
   const int32_t width = w->height * w->width * depth;
   const bool dense = w->dilation_w == 1;
-  plan p = {.way = way_of(input, output, w), .height = 1, .run = width, .depth = round_up(width),
-            .pixels = 1, .lines = 1, .bytes = 0};
-  if (p.way == ROWS) {
+  plan p = {.way = way, .height = 1, .run = width, .depth = round_up(width), .pixels = 1, .lines = 1,
+            .bytes = 0};
+  if (way == ROWS) {
     p.height = dense ? w->height : w->height * w->width;
     p.run = dense ? w->width * depth : depth;
   }
-  if (p.way == POINTS) p.depth = depth;
-  if (p.way == WINDOWS) p.depth += 8; /* which copies write past the end */
-  p.columns = columns_of(output, w);
+  if (way == POINTS) p.depth = depth;
+  if (way == WINDOWS) p.depth += 8; /* which copies write past the end */
+  p.tiles = (output->dims[2] + 1) / 2;
+  p.columns = way == TILES ? 2 * p.tiles + 2 : columns_of(output, w);
   p.step = p.columns * depth + 8;
   p.capacity = span(w->height, w->dilation_h);
-  p.widened = take(&p, work, p.height * round_up(p.run) * TW_GROUP * 2);
-  p.sums = take(&p, work, TW_SEGMENT * TW_GROUP * 4);
+  p.widened = take(&p, work, (way == TILES ? 16 * depth : p.height * round_up(p.run)) * TW_GROUP * 2);
+  p.sums = take(&p, work, (TW_SEGMENT + 3) * TW_GROUP * 4);
   p.apart = take(&p, work, TW_SEGMENT * TW_GROUP);
   p.constants = take(&p, work, channels + 3);
   p.is_constant = take(&p, work, tw_min(channels, TW_CONSTANTS));
-  if (p.way == ROWS) { /* lines share rows: one more takes `stride_h` more */
+  if (way == ROWS) { /* lines share rows: one more takes `stride_h` more */
     const int32_t more = CACHE_BYTES / 2 / tw_max(p.step, 1) - p.capacity;
     p.lines = tw_min(tw_max(more / w->stride_h, 0) + 1, output->dims[1]);
     p.capacity += (p.lines - 1) * w->stride_h;
-  } else if (p.way != FEW) {
+  } else if (way == TILES) {
+    const int32_t tile_bytes = 16 * (depth * 2 + TW_GROUP * 4);
+    p.lines = tw_min(tw_max(TILE_BYTES / (p.tiles * tile_bytes), 1), (output->dims[1] + 1) / 2);
+    p.capacity = 2 * p.lines + 2;
+    p.image = take(&p, work, p.lines * p.tiles * depth * 32);
+    p.products = take(&p, work, (p.lines * p.tiles + 1) * TW_GROUP * 64);
+  } else if (way != FEW) {
     p.pixels = tw_min(tw_max(CACHE_BYTES / 2 / p.depth, 2),
                       output->dims[0] * output->dims[1] * output->dims[2]);
   }
-  p.starts = take(&p, work, p.lines * p.height * (int32_t)sizeof *p.starts);
-  p.side_by_side = take(&p, work, p.way == ROWS ? 0 : (p.pixels * p.depth + 16) * 2);
-  p.rows = take(&p, work, p.way == POINTS ? 0 : strip_bytes(p.step, p.capacity));
+  const int32_t starts = way == TILES ? 4 * p.lines : p.lines * p.height;
+  p.starts = take(&p, work, starts * (int32_t)sizeof *p.starts);
+  p.side_by_side = take(&p, work, way == ROWS || way == TILES ? 0 : (p.pixels * p.depth + 16) * 2);
+  p.rows = take(&p, work, way == POINTS ? 0 : strip_bytes(p.step, p.capacity));
   return p;
+}
+
+/* The best plan whose memory fits, where there is one. */
+static plan make_plan(const tw_tensor *input, const tw_tensor *filter, const tw_tensor *output,
+                      const tw_window *w, void *work) {
+  const way best = way_of(input, output, w);
+  const plan p = plan_of(best, input, filter, output, w, work);
+  return best != TILES || p.bytes <= TW_WORK_BYTES ? p
+                                                   : plan_of(ROWS, input, filter, output, w, work);
 }
 
 static bool fits(const tw_engine *e, const tw_node *node, const tw_window *w, const tw_requant *q) {
@@ -175,11 +202,12 @@ static void run_points(const tw_tensor *input, const tw_tensor *output, const tw
                        const plan *p, const tw_gemm *g) {
   const int32_t pixels = output->dims[0] * output->dims[1] * output->dims[2];
   p->starts[0] = p->side_by_side;
-  tw_pixels part = {.starts = p->starts, .lines = 1, .step = p->depth, .out = output->data};
+  tw_lines part = {.starts = p->starts, .height = 1, .run = p->run, .lines = 1, .step = p->depth,
+                   .out = output->data};
   for (int32_t first = 0; first < pixels; first += part.pixels) {
     part.pixels = tw_min(p->pixels, pixels - first);
     put_points(input, output, w, p, g->scales.q->input_zero_point, first, part.pixels);
-    tw_gemm_run(g, &part);
+    tw_lines_run(g, &part);
     part.out += part.pixels * g->scales.channels;
   }
 }
@@ -187,7 +215,8 @@ static void run_points(const tw_tensor *input, const tw_tensor *output, const tw
 static void run_rows(strip *s, const plan *p, const tw_tensor *output, const tw_gemm *g, int8_t *out) {
   const tw_window *w = s->window;
   const int32_t depth = s->input->dims[3];
-  tw_pixels part = {.starts = p->starts, .pixels = output->dims[2], .step = w->stride_w * depth};
+  tw_lines part = {.starts = p->starts, .height = p->height, .run = p->run,
+                   .pixels = output->dims[2], .step = w->stride_w * depth};
   for (int32_t b = 0; b < output->dims[0]; b++) {
     for (int32_t first = 0; first < output->dims[1]; first += part.lines) {
       part.lines = tw_min(p->lines, output->dims[1] - first);
@@ -200,8 +229,26 @@ static void run_rows(strip *s, const plan *p, const tw_tensor *output, const tw_
           *start++ = strip_row(s, y, i / across) + i % across * w->dilation_w * depth;
         }
       }
-      tw_gemm_run(g, &part);
+      tw_lines_run(g, &part);
       out += part.lines * part.pixels * g->scales.channels;
+    }
+  }
+}
+
+static void run_tiles(strip *s, const plan *p, const tw_tensor *output, const tw_gemm *g, int8_t *out) {
+  tw_tiles part = {.starts = p->starts, .columns = p->tiles, .depth = s->input->dims[3],
+                   .width = output->dims[2], .image = p->image, .products = p->products};
+  for (int32_t b = 0; b < output->dims[0]; b++) {
+    for (int32_t first = 0; first < output->dims[1]; first += part.height) {
+      part.height = tw_min(2 * p->lines, output->dims[1] - first);
+      part.rows = (part.height + 1) / 2;
+      part.out = out;
+      for (int32_t y = first; y < first + part.height; y++) strip_move(s, b, y);
+      for (int32_t i = 0; i < 4 * part.rows; i++) {
+        p->starts[i] = strip_row(s, first + 2 * (i / 4), i % 4);
+      }
+      tw_winograd_run(g, &part);
+      out += part.height * part.width * g->scales.channels;
     }
   }
 }
@@ -257,7 +304,8 @@ static void put_windows(const strip *s, int32_t y, int32_t x, int32_t count, int
 static void run_windows(strip *s, const plan *p, const tw_tensor *output, const tw_gemm *g,
                         int8_t *out) {
   p->starts[0] = p->side_by_side;
-  tw_pixels part = {.starts = p->starts, .lines = 1, .step = p->depth, .out = out};
+  tw_lines part = {.starts = p->starts, .height = 1, .run = p->run, .lines = 1, .step = p->depth,
+                   .out = out};
   for (int32_t b = 0; b < output->dims[0]; b++) {
     for (int32_t y = 0; y < output->dims[1]; y++) {
       strip_move(s, b, y);
@@ -266,13 +314,13 @@ static void run_windows(strip *s, const plan *p, const tw_tensor *output, const 
         put_windows(s, y, x, count, p->depth, p->side_by_side + part.pixels * p->depth);
         part.pixels += count;
         if (part.pixels < p->pixels) continue;
-        tw_gemm_run(g, &part);
+        tw_lines_run(g, &part);
         part.out += part.pixels * g->scales.channels;
         part.pixels = 0;
       }
     }
   }
-  if (part.pixels > 0) tw_gemm_run(g, &part);
+  if (part.pixels > 0) tw_lines_run(g, &part);
 }
 
 static void run_few(strip *s, const plan *p, const tw_tensor *output, const tw_gemm *g, int8_t *out) {
@@ -292,9 +340,10 @@ void tw_fast_conv(const tw_engine *e, const tw_node *node, const tw_window *w,
   const tw_tensor *input = tw_input(e, node, 0), *filter = tw_input(e, node, 1),
                   *output = tw_output(e, node, 0);
   const plan p = make_plan(input, filter, output, w, work);
-  const uint32_t most = (uint32_t)(p.height * p.run) * 255 * 128;
-  tw_gemm g = {.weights = filter->data, .height = p.height, .run = p.run,
-                     .scales = tw_scales_of(q, tw_input(e, node, 2), filter->dims[0], most),
+  const int32_t width = w->height * w->width * input->dims[3];
+  const uint32_t most = (uint32_t)width * 255 * 128;
+  tw_gemm g = {.weights = filter->data, .width = width,
+               .scales = tw_scales_of(q, tw_input(e, node, 2), filter->dims[0], most),
                      .widened = p.widened, .sums = p.sums, .apart = p.apart,
                .constants = p.constants, .is_constant = p.is_constant};
   if (p.way != FEW) tw_gemm_prepare(&g);
@@ -307,6 +356,7 @@ void tw_fast_conv(const tw_engine *e, const tw_node *node, const tw_window *w,
   memset(p.rows, 0, (size_t)strip_bytes(p.step, p.capacity));
   switch (p.way) {
     case ROWS: run_rows(&s, &p, output, &g, output->data); break;
+    case TILES: run_tiles(&s, &p, output, &g, output->data); break;
     case WINDOWS: run_windows(&s, &p, output, &g, output->data); break;
     default: run_few(&s, &p, output, &g, output->data); break;
   }

@@ -19,7 +19,7 @@ void tw_fast_dense(const tw_engine *e, const tw_node *node, const tw_requant *q,
   const int32_t depth = tw_dim(weights, -1);
   const int8_t *row = input->data, *const end = row + input->bytes;
   int16_t *const x = work;
-  const tw_gemm g = {.weights = weights->data, .height = 1, .run = depth,
+  const tw_gemm g = {.weights = weights->data, .width = depth,
                      .scales = tw_scales_of(q, tw_input(e, node, 2), tw_dim(weights, -2),
                                             (uint32_t)depth * 255 * 128)};
   int8_t *out = tw_output(e, node, 0)->data;

@@ -5,36 +5,7 @@
  * the runtime keeps in memory what its registers don't hold, and not what is used least. A filter
  * without weights, as training leaves some, has one output for all pixels and is no part of any four. */
 
-static int32_t steps_of(const tw_gemm *g) { return (g->run + 7) / 8; }
-
 /* ---- filters ---- */
-
-/* A run of weights, times `gain`; `out` takes every fourth eight. What is missing of a last eight
- * becomes zeros, since something of x is there. */
-static void widen_run(const int8_t *w, int32_t run, v128_t gain, int16_t *out) {
-  int32_t i = 0;
-  for (; i + 16 <= run; i += 16, out += 16 * TW_GROUP) {
-    const v128_t a = wasm_i16x8_load8x8(w + i), b = wasm_i16x8_load8x8(w + i + 8);
-    wasm_v128_store(out, wasm_i16x8_mul(a, gain));
-    wasm_v128_store(out + 8 * TW_GROUP, wasm_i16x8_mul(b, gain));
-  }
-  for (; i + 8 <= run; i += 8, out += 8 * TW_GROUP) {
-    wasm_v128_store(out, wasm_i16x8_mul(wasm_i16x8_load8x8(w + i), gain));
-  }
-  if (i == run) return;
-  int8_t tail[8] = {0};
-  for (int32_t j = i; j < run; j++) tail[j - i] = w[j];
-  wasm_v128_store(out, wasm_i16x8_mul(wasm_i16x8_load8x8(tail), gain));
-}
-
-/* As number `i` of a group. */
-static void widen(const tw_gemm *g, int32_t channel, int32_t i, int16_t gain) {
-  const int8_t *w = g->weights + (size_t)channel * (size_t)(g->height * g->run);
-  int16_t *out = g->widened + i * 8;
-  for (int32_t k = 0; k < g->height; k++, w += g->run, out += steps_of(g) * 8 * TW_GROUP) {
-    widen_run(w, g->run, wasm_i16x8_splat(gain), out);
-  }
-}
 
 static TW_NOINLINE bool all_zero(const int8_t *w, int32_t width) {
   const int8_t *const end = w + width;
@@ -46,7 +17,7 @@ static TW_NOINLINE bool all_zero(const int8_t *w, int32_t width) {
 }
 
 void tw_gemm_prepare(tw_gemm *g) {
-  const int32_t width = g->height * g->run;
+  const int32_t width = g->width;
   const int8_t *w = g->weights;
   g->has_constants = false;
   for (int32_t c = 0; c < tw_min(g->scales.channels, TW_CONSTANTS); c++, w += width) {
@@ -58,6 +29,42 @@ void tw_gemm_prepare(tw_gemm *g) {
 
 static bool is_constant(const tw_gemm *g, int32_t channel) {
   return g->has_constants && channel < TW_CONSTANTS && g->is_constant[channel];
+}
+
+void tw_gemm_run(const tw_gemm *g, int8_t *out, int32_t pixels,
+                 void (*run)(const tw_gemm *g, const tw_group *of, const void *data), const void *data) {
+  const int32_t channels = g->scales.channels;
+  for (int32_t i = 0; g->has_constants && i < pixels; i++) {
+    memcpy(out + i * channels, g->constants, (size_t)channels);
+  }
+  tw_group of = {.count = 0};
+  for (int32_t c = 0; c < channels; c++) {
+    if (!is_constant(g, c)) of.channels[of.count++] = c;
+    if (of.count < TW_GROUP && (of.count == 0 || c < channels - 1)) continue;
+    tw_scale4_set(&of.scale, &g->scales, of.channels, of.count);
+    run(g, &of, data);
+    of.count = 0;
+  }
+}
+
+void tw_gemm_widen(const tw_gemm *g, const tw_group *of, int32_t i, int32_t first, int32_t run,
+                   int16_t *out) {
+  const int8_t *w = g->weights + (size_t)of->channels[i] * (size_t)g->width + first;
+  const v128_t gain = wasm_i16x8_splat(of->scale.gains[i]);
+  int32_t k = 0;
+  out += i * 8;
+  for (; k + 16 <= run; k += 16, out += 16 * TW_GROUP) {
+    const v128_t a = wasm_i16x8_load8x8(w + k), b = wasm_i16x8_load8x8(w + k + 8);
+    wasm_v128_store(out, wasm_i16x8_mul(a, gain));
+    wasm_v128_store(out + 8 * TW_GROUP, wasm_i16x8_mul(b, gain));
+  }
+  for (; k + 8 <= run; k += 8, out += 8 * TW_GROUP) {
+    wasm_v128_store(out, wasm_i16x8_mul(wasm_i16x8_load8x8(w + k), gain));
+  }
+  if (k == run) return;
+  int8_t tail[8] = {0};
+  for (int32_t j = k; j < run; j++) tail[j - k] = w[j];
+  wasm_v128_store(out, wasm_i16x8_mul(wasm_i16x8_load8x8(tail), gain));
 }
 
 /* ---- products ---- */
@@ -81,10 +88,8 @@ TW_INLINE sums8 step(sums8 s, const int16_t *a, const int16_t *b, const int16_t 
   s = step(s, a + 8 * (k), b + 8 * (k), w + 8 * TW_GROUP * (k));       \
   if (left <= (k) + 1) break;
 
-/* Four filters times `pixels` neighbouring pixels, whose first meets `starts` from `x` on. */
-static TW_NOINLINE void multiply(const int16_t *const *starts, int32_t x, int32_t step_x, int32_t height,
-                                 int32_t steps, const int16_t *weights, int32_t pixels,
-                                 int32_t *sums) {
+void tw_gemm_multiply(const int16_t *const *starts, int32_t x, int32_t step_x, int32_t height,
+                      int32_t steps, const int16_t *weights, int32_t pixels, int32_t *sums) {
   const v128_t zero = wasm_i32x4_splat(0);
   for (; pixels > 0; pixels -= 2, x += 2 * step_x, sums += 2 * TW_GROUP) {
     sums8 s = {zero, zero, zero, zero, zero, zero, zero, zero};
@@ -103,55 +108,42 @@ static TW_NOINLINE void multiply(const int16_t *const *starts, int32_t x, int32_
   }
 }
 
-/* ---- groups of filters ---- */
+/* ---- outputs ---- */
 
-typedef struct {
-  int32_t channels[TW_GROUP], count;
-} group;
-
-/* A segment of a line, to `count` columns of `out`. Channels that are no neighbours are put side by
- * side first. */
-static void finish(const tw_gemm *g, const group *of, const tw_scale4 *scale, int32_t pixels,
-                   int8_t *out) {
-  const int32_t first = of->channels[0], count = of->count;
+/* Channels that are no neighbours are put side by side first. */
+void tw_gemm_finish(const tw_gemm *g, const tw_group *of, int32_t pixels, int8_t *out) {
+  const int32_t first = of->channels[0], count = of->count, channels = g->scales.channels;
   if (of->channels[count - 1] - first == count - 1) {
-    tw_finish(g->sums, pixels, scale, g->scales.q, count, g->scales.channels, out + first);
+    tw_finish(g->sums, pixels, &of->scale, g->scales.q, count, channels, out + first);
     return;
   }
-  tw_finish(g->sums, pixels, scale, g->scales.q, count, TW_GROUP, g->apart);
-  for (int32_t x = 0; x < pixels; x++, out += g->scales.channels) {
+  tw_finish(g->sums, pixels, &of->scale, g->scales.q, count, TW_GROUP, g->apart);
+  for (int32_t x = 0; x < pixels; x++, out += channels) {
     for (int32_t i = 0; i < count; i++) out[of->channels[i]] = g->apart[x * TW_GROUP + i];
   }
 }
 
-static void run(const tw_gemm *g, const group *of, const tw_pixels *p) {
-  tw_scale4 scale;
-  tw_scale4_set(&scale, &g->scales, of->channels, of->count);
-  for (int32_t i = 0; i < of->count; i++) widen(g, of->channels[i], i, scale.gains[i]);
-  const int16_t *const *starts = p->starts;
-  int8_t *out = p->out;
-  for (int32_t line = 0; line < p->lines; line++, starts += g->height) {
-    for (int32_t x = 0; x < p->pixels; x += TW_SEGMENT) {
-      const int32_t pixels = tw_min(p->pixels - x, TW_SEGMENT);
-      multiply(starts, x * p->step, p->step, g->height, steps_of(g), g->widened, pixels, g->sums);
-      finish(g, of, &scale, pixels, out);
+static void run_group(const tw_gemm *g, const tw_group *of, const void *data) {
+  const tw_lines *l = data;
+  const int32_t steps = (l->run + 7) / 8;
+  for (int32_t i = 0; i < of->count; i++) {
+    int16_t *out = g->widened;
+    for (int32_t k = 0; k < l->height; k++, out += 8 * TW_GROUP * steps) {
+      tw_gemm_widen(g, of, i, k * l->run, l->run, out);
+    }
+  }
+  const int16_t *const *starts = l->starts;
+  int8_t *out = l->out;
+  for (int32_t line = 0; line < l->lines; line++, starts += l->height) {
+    for (int32_t x = 0; x < l->pixels; x += TW_SEGMENT) {
+      const int32_t pixels = tw_min(l->pixels - x, TW_SEGMENT);
+      tw_gemm_multiply(starts, x * l->step, l->step, l->height, steps, g->widened, pixels, g->sums);
+      tw_gemm_finish(g, of, pixels, out);
       out += pixels * g->scales.channels;
     }
   }
 }
 
-void tw_gemm_run(const tw_gemm *g, const tw_pixels *p) {
-  const int32_t channels = g->scales.channels;
-  for (int32_t i = 0; g->has_constants && i < p->lines * p->pixels; i++) {
-    memcpy(p->out + i * channels, g->constants, (size_t)channels);
-  }
-  group next = {.count = 0};
-  for (int32_t c = 0; c < channels; c++) {
-    if (is_constant(g, c)) continue;
-    next.channels[next.count++] = c;
-    if (next.count < TW_GROUP) continue;
-    run(g, &next, p);
-    next.count = 0;
-  }
-  if (next.count > 0) run(g, &next, p);
+void tw_lines_run(const tw_gemm *g, const tw_lines *l) {
+  tw_gemm_run(g, l->out, l->lines * l->pixels, run_group, l);
 }

@@ -4,41 +4,64 @@
 
 #include "tw_simd.h"
 
-/* Channels that are computed together; how many of a layer are looked at for weights. */
-enum { TW_GROUP = 4, TW_CONSTANTS = 1024 };
+/* Channels that are computed together; pixels that are, before their sums are made outputs; how many
+ * channels of a layer are looked at for weights. */
+enum { TW_GROUP = 4, TW_SEGMENT = 128, TW_CONSTANTS = 1024 };
 
-/* A filter is `height` runs of elements, each of which meets as many of x that lie side by side. */
+/* A layer's filters, and working memory. */
 typedef struct {
-  const int8_t *weights; /* [channels, height, run] */
-  int32_t height, run;
+  const int8_t *weights; /* [channels, width] */
+  int32_t width;
   tw_scales scales;
-  int16_t *widened;  /* [height, run rounded up to 8, TW_GROUP] */
-  int32_t *sums;     /* [TW_SEGMENT, TW_GROUP] */
+  int16_t *widened;  /* of a group */
+  int32_t *sums;     /* [TW_SEGMENT + 3, TW_GROUP] */
   int8_t *apart;     /* [TW_SEGMENT, TW_GROUP] */
   int8_t *constants; /* [channels rounded up to 4], their outputs if they have no weights */
   bool *is_constant; /* [TW_CONSTANTS or channels], whether they have none */
   bool has_constants;
 } tw_gemm;
 
+/* Channels in order, up to TW_GROUP, and their scale. */
+typedef struct {
+  int32_t channels[TW_GROUP], count;
+  tw_scale4 scale;
+} tw_group;
+
 /* Find the filters without weights. */
 void tw_gemm_prepare(tw_gemm *g);
 
-/* Pixels that are computed before their sums are made outputs. */
-enum { TW_SEGMENT = 128 };
+/* Call `run` for each group of filters that have weights, which makes the outputs of `pixels` pixels
+ * from `out` on; those of filters without are set here. */
+void tw_gemm_run(const tw_gemm *g, int8_t *out, int32_t pixels,
+                 void (*run)(const tw_gemm *g, const tw_group *of, const void *data), const void *data);
 
-/* Lines of output pixels. Line i has `pixels` of them, where run k of the first meets
- * starts[i * height + k] and those of the next pixel what lies `step` behind. Up to 8 elements are
- * read past what a run meets. */
+/* A run of the filter of a channel, number `i` of a group, from element `first` on: widened, times its
+ * gain, every fourth eight of `out`. What is missing of a last eight becomes zeros. */
+void tw_gemm_widen(const tw_gemm *g, const tw_group *of, int32_t i, int32_t first, int32_t run,
+                   int16_t *out);
+
+/* Sums of products of four filters with `pixels` pixels. A filter is `height` runs of `steps` times
+ * eight elements; run k of the first pixel begins at starts[k] + x, and those of the next pixel `step`
+ * behind. Sums of one pixel more may be written. */
+void tw_gemm_multiply(const int16_t *const *starts, int32_t x, int32_t step, int32_t height,
+                      int32_t steps, const int16_t *weights, int32_t pixels, int32_t *sums);
+
+/* Sums in `g->sums` to outputs of a group, in rows of all channels. */
+void tw_gemm_finish(const tw_gemm *g, const tw_group *of, int32_t pixels, int8_t *out);
+
+/* Lines of output pixels. Line i has `pixels` of them; starts[i * height] and so on and `step` are as
+ * above. Up to 8 elements are read past what a run meets. */
 typedef struct {
   const int16_t *const *starts;
+  int32_t height, run; /* of filters */
   int32_t lines, pixels, step;
   int8_t *out; /* [lines, pixels, channels] */
-} tw_pixels;
+} tw_lines;
 
-void tw_gemm_run(const tw_gemm *g, const tw_pixels *p);
+void tw_lines_run(const tw_gemm *g, const tw_lines *l);
 
 /* One pixel, whose elements lie side by side, times filters that are read where they lie: faster for
- * fewer than TW_GEMV_PIXELS. `run` is the width of a filter, `height` 1. */
+ * fewer than TW_GEMV_PIXELS. */
 enum { TW_GEMV_PIXELS = 3 };
 void tw_gemv_run(const tw_gemm *g, const int16_t *x, int8_t *out);
 

@@ -70,7 +70,7 @@ static TW_NOINLINE void finish(const tw_scales *of, const int32_t *sums, int32_t
 }
 
 void tw_gemv_run(const tw_gemm *g, const int16_t *x, int8_t *out) {
-  const int32_t depth = g->run, channels = g->scales.channels;
+  const int32_t depth = g->width, channels = g->scales.channels;
   int32_t sums[MOST];
   for (int32_t c = 0, end; c < channels; c = end) {
     end = tw_min(c + MOST, channels);
