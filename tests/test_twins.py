@@ -81,7 +81,7 @@ def drawn(rng: np.random.Generator, op: str) -> tuple[object, ...]:
         )
         channels, dilations = multiplier, (1, 1)
     else:
-        depth, channels = int(rng.choice([1, 3, 4, 8, 12])), int(rng.choice([1, 2, 3, 4, 7, 8]))
+        depth, channels = int(rng.choice([1, 3, 4, 8, 16])), int(rng.choice([1, 2, 3, 4, 7, 8]))
     room = [(size - 1) // step + 1 for size, step in zip(image, dilations, strict=True)]
     taps = tuple(int(rng.integers(1, (most if padding == "valid" else 5) + 1)) for most in room)
     batches = int(rng.integers(1, 3))
@@ -234,7 +234,15 @@ def test_a_pool_gives_the_same_bytes(
 
 @pytest.mark.parametrize("op", ["ADD", "SUB"])
 @pytest.mark.parametrize(
-    "shapes", [((3, 37), (3, 37)), ((2, 5, 9), (9,)), ((1,), (4, 8)), ((7, 1), (7, 3))]
+    "shapes",
+    [
+        ((3, 37), (3, 37)),
+        ((2, 5, 9), (9,)),
+        ((1,), (4, 8)),
+        ((7, 1), (7, 3)),
+        ((41, 27), (41, 27)),  # long enough for tables
+        ((1,), (1033,)),
+    ],
 )
 def test_a_sum_gives_the_same_bytes(
     op: str, shapes: tuple[tuple[int, ...], ...], engines: dict[str, bytes]
@@ -249,10 +257,11 @@ def test_a_sum_gives_the_same_bytes(
 
 
 @pytest.mark.parametrize("scales", [(1e-12, 1.0, 0.5), (1.0, 1e-12, 0.5), (0.1, 0.2, 1e12)])
+@pytest.mark.parametrize("count", [37, 400])
 def test_a_sum_of_scales_far_apart_gives_the_same_bytes(
-    scales: tuple[float, float, float], engines: dict[str, bytes]
+    scales: tuple[float, float, float], count: int, engines: dict[str, bytes]
 ) -> None:
-    a, b, out = (Tensor((3, 37), "int8", scale=scale, zero_point=5) for scale in scales)
+    a, b, out = (Tensor((3, count), "int8", scale=scale, zero_point=5) for scale in scales)
     compare(single_op("ADD", [a, b], [out], ("AddOptions", {})), engines)
 
 

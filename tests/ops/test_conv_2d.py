@@ -46,6 +46,14 @@ SHAPES = {
     "rows of whole vectors": ((2, 5, 6), 8, 9, (3, 3), (2, 1), (1, 1), "same"),
     "rows of whole vectors, dilated": ((1, 7, 6), 16, 3, (2, 3), (1, 1), (2, 2), "same"),
     "1x1 of whole vectors": ((2, 3, 5), 24, 7, (1, 1), (1, 1), (1, 1), "same"),
+    "1x1 of whole vectors, strided": ((2, 5, 7), 16, 5, (1, 1), (2, 3), (1, 1), "same"),
+    "long rows": ((1, 2, 150), 3, 5, (1, 3), (1, 1), (1, 1), "same"),
+    "short rows under a tall window": ((1, 49, 10), 1, 9, (10, 4), (2, 2), (1, 1), "same"),
+    "rows of many vectors": ((2, 9, 9), 40, 5, (5, 5), (2, 1), (1, 1), "same"),
+    "tiles": ((1, 8, 8), 16, 8, (3, 3), (1, 1), (1, 1), "same"),
+    "tiles of odd images": ((2, 13, 11), 24, 10, (3, 3), (1, 1), (1, 1), "same"),
+    "tiles in several parts": ((1, 33, 35), 32, 9, (3, 3), (1, 1), (1, 1), "valid"),
+    "too many channels for tiles": ((1, 8, 8), 264, 8, (3, 3), (1, 1), (1, 1), "same"),
     "two pixels": ((2, 4, 1), 12, 6, (4, 1), (1, 1), (1, 1), "valid"),
 }
 

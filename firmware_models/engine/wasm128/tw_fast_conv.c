@@ -1,62 +1,13 @@
+#include "tw_strip.h"
 #include "tw_winograd.h"
 
 /* CONV_2D as products of filters with what lies under their windows, widened to int16. */
 
 enum { MAX_WIDTH = 4096, MAX_SIDE = 4096 };
 /* What is widened at a time stays in the first cache. */
-enum { CACHE_BYTES = 20480, TILE_BYTES = 24576 };
+enum { CACHE_BYTES = 20480, TILE_BYTES = 36864 };
 
 static int32_t round_up(int32_t n) { return (n + 7) & ~7; }
-
-/* ---- rows of the image, widened, with zeros where windows leave it ---- */
-
-typedef struct {
-  const tw_tensor *input;
-  const tw_window *window;
-  int32_t zero;
-  int32_t columns, step;  /* of a row; elements from one row to the next */
-  int32_t capacity;       /* rows that are kept */
-  int32_t image, widened; /* rows of that image that have been widened */
-  int16_t *zeros, *rows;  /* row y is number y % capacity */
-} strip;
-
-static int32_t span(int32_t taps, int32_t dilation) { return (taps - 1) * dilation + 1; }
-
-static int32_t columns_of(const tw_tensor *output, const tw_window *w) {
-  return (output->dims[2] - 1) * w->stride_w + span(w->width, w->dilation_w);
-}
-
-/* Of rows that each have room for what is read and written past their end. */
-static int32_t strip_bytes(int32_t step, int32_t rows) { return (rows + 1) * step * 2; }
-
-static void widen_row(const strip *s, int32_t y) {
-  const tw_tensor *input = s->input;
-  const int32_t width = input->dims[2], depth = input->dims[3];
-  const int32_t first = s->window->pad_w, columns = tw_min(first + width, s->columns) - first;
-  const int8_t *const end = (const int8_t *)input->data + input->bytes;
-  const int8_t *in = (const int8_t *)input->data +
-                     (size_t)(s->image * input->dims[1] + y) * (size_t)(width * depth);
-  int16_t *const out = s->rows + y % s->capacity * s->step;
-  tw_widen(in, s->zero, columns * depth, (int32_t)(end - in), out + first * depth);
-  for (int32_t i = (first + columns) * depth; i < s->step; i++) out[i] = 0;
-}
-
-/* Widen what the windows of output row `y` see. Rows are asked for in order. */
-static void strip_move(strip *s, int32_t image, int32_t y) {
-  const tw_window *w = s->window;
-  const int32_t top = y * w->stride_h - w->pad_h;
-  const int32_t end = tw_min(top + span(w->height, w->dilation_h), s->input->dims[1]);
-  if (image != s->image) s->widened = 0;
-  s->image = image;
-  for (s->widened = tw_max(s->widened, top); s->widened < end; s->widened++) widen_row(s, s->widened);
-}
-
-/* What row `i` of the windows of output row `y` sees. */
-static const int16_t *strip_row(const strip *s, int32_t y, int32_t i) {
-  const int32_t row = y * s->window->stride_h - s->window->pad_h + i * s->window->dilation_h;
-  if (row < 0 || row >= s->input->dims[1]) return s->zeros;
-  return s->rows + row % s->capacity * s->step;
-}
 
 /* ---- plans ---- */
 
@@ -71,12 +22,11 @@ typedef struct {
   int32_t depth;       /* elements from one pixel to the next, where they lie side by side */
   int32_t pixels;      /* of those at a time; WINDOWS and POINTS */
   int32_t lines;       /* of output at a time, or of tiles; ROWS and TILES */
-  int32_t tiles;       /* in a line; TILES */
+  tw_tiles tiles;      /* TILES */
   int32_t columns, step, capacity; /* of the strip */
   int16_t *widened, *side_by_side, *rows;
   const int16_t **starts;
-  int16_t *image;
-  int32_t *sums, *products;
+  int32_t *sums;
   int8_t *apart, *constants;
   bool *is_constant;
   uint32_t bytes;
@@ -118,11 +68,12 @@ static plan plan_of(way way, const tw_tensor *input, const tw_tensor *filter, co
   }
   if (way == POINTS) p.depth = depth;
   if (way == WINDOWS) p.depth += 8; /* which copies write past the end */
-  p.tiles = (output->dims[2] + 1) / 2;
-  p.columns = way == TILES ? 2 * p.tiles + 2 : columns_of(output, w);
+  tw_tiles *const t = &p.tiles;
+  t->columns = ((output->dims[2] + 1) / 2 + 3) & ~3;
+  p.columns = way == TILES ? 2 * t->columns + 2 : tw_strip_columns(output, w);
   p.step = p.columns * depth + 8;
-  p.capacity = span(w->height, w->dilation_h);
-  p.widened = take(&p, work, (way == TILES ? 16 * depth : p.height * round_up(p.run)) * TW_GROUP * 2);
+  p.capacity = tw_window_span(w->height, w->dilation_h);
+  p.widened = take(&p, work, way == TILES ? 0 : p.height * round_up(p.run) * TW_GROUP * 2);
   p.sums = take(&p, work, (TW_SEGMENT + 3) * TW_GROUP * 4);
   p.apart = take(&p, work, TW_SEGMENT * TW_GROUP);
   p.constants = take(&p, work, channels + 3);
@@ -133,10 +84,16 @@ static plan plan_of(way way, const tw_tensor *input, const tw_tensor *filter, co
     p.capacity += (p.lines - 1) * w->stride_h;
   } else if (way == TILES) {
     const int32_t tile_bytes = 16 * (depth * 2 + TW_GROUP * 4);
-    p.lines = tw_min(tw_max(TILE_BYTES / (p.tiles * tile_bytes), 1), (output->dims[1] + 1) / 2);
+    const int32_t most = tw_max(TILE_BYTES / (t->columns * tile_bytes), 1);
+    const int32_t whole = t->columns % 16 == 0 ? 1 : t->columns % 8 == 0 ? 2 : 4; /* make whole blocks */
+    p.lines = tw_min(most < whole ? most : most / whole * whole, (output->dims[1] + 1) / 2);
     p.capacity = 2 * p.lines + 2;
-    p.image = take(&p, work, p.lines * p.tiles * depth * 32);
-    p.products = take(&p, work, (p.lines * p.tiles + 1) * TW_GROUP * 64);
+    t->rows = p.lines;
+    const int32_t tiles = tw_winograd_tiles(t);
+    t->image = take(&p, work, 16 * depth * tiles * 2);
+    t->filters = take(&p, work, 16 * TW_GROUP * depth * 2);
+    t->products = take(&p, work, 16 * TW_GROUP * tiles * 4);
+    t->sums = take(&p, work, (4 * t->columns + 3) * TW_GROUP * 4);
   } else if (way != FEW) {
     p.pixels = tw_min(tw_max(CACHE_BYTES / 2 / p.depth, 2),
                       output->dims[0] * output->dims[1] * output->dims[2]);
@@ -144,28 +101,34 @@ static plan plan_of(way way, const tw_tensor *input, const tw_tensor *filter, co
   const int32_t starts = way == TILES ? 4 * p.lines : p.lines * p.height;
   p.starts = take(&p, work, starts * (int32_t)sizeof *p.starts);
   p.side_by_side = take(&p, work, way == ROWS || way == TILES ? 0 : (p.pixels * p.depth + 16) * 2);
-  p.rows = take(&p, work, way == POINTS ? 0 : strip_bytes(p.step, p.capacity));
+  p.rows = take(&p, work, way == POINTS ? 0 : tw_strip_bytes(p.step, p.capacity));
   return p;
 }
 
-/* The best plan whose memory fits, where there is one. */
+/* Whether memory suffices, and blocks of tiles are not mostly empty. */
+static bool has_good_tiles(const plan *p) {
+  return p->bytes <= TW_WORK_BYTES &&
+         4 * p->tiles.rows * p->tiles.columns >= 3 * tw_winograd_tiles(&p->tiles);
+}
+
+/* The best plan that there is. */
 static plan make_plan(const tw_tensor *input, const tw_tensor *filter, const tw_tensor *output,
                       const tw_window *w, void *work) {
   const way best = way_of(input, output, w);
   const plan p = plan_of(best, input, filter, output, w, work);
-  return best != TILES || p.bytes <= TW_WORK_BYTES ? p
-                                                   : plan_of(ROWS, input, filter, output, w, work);
+  if (best != TILES || has_good_tiles(&p)) return p;
+  return plan_of(ROWS, input, filter, output, w, work);
 }
 
 static bool fits(const tw_engine *e, const tw_node *node, const tw_window *w, const tw_requant *q) {
   const tw_tensor *input = tw_input(e, node, 0), *filter = tw_input(e, node, 1),
                   *output = tw_output(e, node, 0);
   const uint32_t depth = (uint32_t)input->dims[3], side = MAX_SIDE; /* products of three of them fit */
-  if (filter->type != TW_INT8 || filter->dims[3] != input->dims[3] || filter->dims[0] > MAX_WIDTH * 4 ||
+  if (filter->type != TW_INT8 || filter->dims[3] != input->dims[3] || tw_elements(output) == 0 ||
       tw_elements(filter) / (uint32_t)filter->dims[0] > MAX_WIDTH ||
       (uint32_t)output->dims[2] > side || (uint32_t)output->dims[1] > side ||
-      (uint32_t)span(w->height, w->dilation_h) > side || (uint32_t)columns_of(output, w) > side ||
-      (uint32_t)columns_of(output, w) * depth > TW_WORK_BYTES) {
+      (uint32_t)tw_window_span(w->height, w->dilation_h) > side || (uint32_t)tw_strip_columns(output, w) > side ||
+      (uint32_t)tw_strip_columns(output, w) * depth > TW_WORK_BYTES) {
     return false;
   }
   return make_plan(input, filter, output, w, NULL).bytes <= TW_WORK_BYTES &&
@@ -212,7 +175,7 @@ static void run_points(const tw_tensor *input, const tw_tensor *output, const tw
   }
 }
 
-static void run_rows(strip *s, const plan *p, const tw_tensor *output, const tw_gemm *g, int8_t *out) {
+static void run_rows(tw_strip *s, const plan *p, const tw_tensor *output, const tw_gemm *g, int8_t *out) {
   const tw_window *w = s->window;
   const int32_t depth = s->input->dims[3];
   tw_lines part = {.starts = p->starts, .height = p->height, .run = p->run,
@@ -223,10 +186,10 @@ static void run_rows(strip *s, const plan *p, const tw_tensor *output, const tw_
       part.out = out;
       const int16_t **start = p->starts;
       for (int32_t y = first; y < first + part.lines; y++) {
-        strip_move(s, b, y);
+        tw_strip_move(s, b, y);
         for (int32_t i = 0; i < p->height; i++) {
           const int32_t across = w->height == p->height ? 1 : w->width;
-          *start++ = strip_row(s, y, i / across) + i % across * w->dilation_w * depth;
+          *start++ = tw_strip_row(s, y, i / across) + i % across * w->dilation_w * depth;
         }
       }
       tw_lines_run(g, &part);
@@ -235,17 +198,19 @@ static void run_rows(strip *s, const plan *p, const tw_tensor *output, const tw_
   }
 }
 
-static void run_tiles(strip *s, const plan *p, const tw_tensor *output, const tw_gemm *g, int8_t *out) {
-  tw_tiles part = {.starts = p->starts, .columns = p->tiles, .depth = s->input->dims[3],
-                   .width = output->dims[2], .image = p->image, .products = p->products};
+static void run_tiles(tw_strip *s, const plan *p, const tw_tensor *output, const tw_gemm *g, int8_t *out) {
+  tw_tiles part = p->tiles;
+  part.starts = p->starts;
+  part.depth = s->input->dims[3];
+  part.width = output->dims[2];
   for (int32_t b = 0; b < output->dims[0]; b++) {
     for (int32_t first = 0; first < output->dims[1]; first += part.height) {
       part.height = tw_min(2 * p->lines, output->dims[1] - first);
       part.rows = (part.height + 1) / 2;
       part.out = out;
-      for (int32_t y = first; y < first + part.height; y++) strip_move(s, b, y);
+      for (int32_t y = first; y < first + part.height; y++) tw_strip_move(s, b, y);
       for (int32_t i = 0; i < 4 * part.rows; i++) {
-        p->starts[i] = strip_row(s, first + 2 * (i / 4), i % 4);
+        p->starts[i] = tw_strip_row(s, first + 2 * (i / 4), i % 4);
       }
       tw_winograd_run(g, &part);
       out += part.height * part.width * g->scales.channels;
@@ -263,25 +228,25 @@ TW_INLINE void copy(const int16_t *x, int32_t n, int16_t *out) {
 
 /* The elements under the window at column x of output row y, in order, so that what a copy writes past
  * its end is written again. */
-static void put_window(const strip *s, int32_t y, int32_t x, int16_t *out) {
+static void put_window(const tw_strip *s, int32_t y, int32_t x, int16_t *out) {
   const tw_window *w = s->window;
   const int32_t depth = s->input->dims[3];
   const bool dense = w->dilation_w == 1;
   const int32_t n = dense ? w->width * depth : depth, runs = dense ? 1 : w->width;
   for (int32_t i = 0; i < w->height; i++) {
-    const int16_t *from = strip_row(s, y, i) + x * w->stride_w * depth;
+    const int16_t *from = tw_strip_row(s, y, i) + x * w->stride_w * depth;
     for (int32_t k = 0; k < runs; k++, from += w->dilation_w * depth, out += n) copy(from, n, out);
   }
 }
 
 /* The windows of `count` columns from x on, `next` apart, whose rows have up to 8 elements, or up to
  * 16. */
-TW_INLINE void put_short(const strip *s, int32_t y, int32_t x, int32_t count, bool two, int32_t next,
+TW_INLINE void put_short(const tw_strip *s, int32_t y, int32_t x, int32_t count, bool two, int32_t next,
                          int16_t *out) {
   const tw_window *w = s->window;
   const int32_t n = w->width * s->input->dims[3], step = w->stride_w * s->input->dims[3];
   for (int32_t i = 0; i < w->height; i++, out += n) {
-    const int16_t *from = strip_row(s, y, i) + x * step;
+    const int16_t *from = tw_strip_row(s, y, i) + x * step;
     int16_t *to = out;
     for (int32_t k = 0; k < count; k++, from += step, to += next) {
       wasm_v128_store(to, wasm_v128_load(from));
@@ -290,7 +255,7 @@ TW_INLINE void put_short(const strip *s, int32_t y, int32_t x, int32_t count, bo
   }
 }
 
-static void put_windows(const strip *s, int32_t y, int32_t x, int32_t count, int32_t next, int16_t *out) {
+static void put_windows(const tw_strip *s, int32_t y, int32_t x, int32_t count, int32_t next, int16_t *out) {
   const int32_t n = s->window->width * s->input->dims[3];
   if (n <= 8) {
     put_short(s, y, x, count, false, next, out);
@@ -301,14 +266,14 @@ static void put_windows(const strip *s, int32_t y, int32_t x, int32_t count, int
   }
 }
 
-static void run_windows(strip *s, const plan *p, const tw_tensor *output, const tw_gemm *g,
+static void run_windows(tw_strip *s, const plan *p, const tw_tensor *output, const tw_gemm *g,
                         int8_t *out) {
   p->starts[0] = p->side_by_side;
   tw_lines part = {.starts = p->starts, .height = 1, .run = p->run, .lines = 1, .step = p->depth,
                    .out = out};
   for (int32_t b = 0; b < output->dims[0]; b++) {
     for (int32_t y = 0; y < output->dims[1]; y++) {
-      strip_move(s, b, y);
+      tw_strip_move(s, b, y);
       for (int32_t x = 0, count; x < output->dims[2]; x += count) {
         count = tw_min(output->dims[2] - x, p->pixels - part.pixels);
         put_windows(s, y, x, count, p->depth, p->side_by_side + part.pixels * p->depth);
@@ -323,10 +288,10 @@ static void run_windows(strip *s, const plan *p, const tw_tensor *output, const 
   if (part.pixels > 0) tw_lines_run(g, &part);
 }
 
-static void run_few(strip *s, const plan *p, const tw_tensor *output, const tw_gemm *g, int8_t *out) {
+static void run_few(tw_strip *s, const plan *p, const tw_tensor *output, const tw_gemm *g, int8_t *out) {
   for (int32_t b = 0; b < output->dims[0]; b++) {
     for (int32_t y = 0; y < output->dims[1]; y++) {
-      strip_move(s, b, y);
+      tw_strip_move(s, b, y);
       for (int32_t x = 0; x < output->dims[2]; x++, out += g->scales.channels) {
         put_window(s, y, x, p->side_by_side);
         tw_gemv_run(g, p->side_by_side, out);
@@ -351,9 +316,9 @@ void tw_fast_conv(const tw_engine *e, const tw_node *node, const tw_window *w,
     run_points(input, output, w, &p, &g);
     return;
   }
-  strip s = {.input = input, .window = w, .zero = q->input_zero_point, .columns = p.columns,
-             .step = p.step, .capacity = p.capacity, .zeros = p.rows, .rows = p.rows + p.step};
-  memset(p.rows, 0, (size_t)strip_bytes(p.step, p.capacity));
+  tw_strip s = {.input = input, .window = w, .zero = q->input_zero_point, .columns = p.columns,
+             .step = p.step, .capacity = p.capacity, .paired = p.way == TILES, .zeros = p.rows, .rows = p.rows + p.step};
+  memset(p.rows, 0, (size_t)tw_strip_bytes(p.step, p.capacity));
   switch (p.way) {
     case ROWS: run_rows(&s, &p, output, &g, output->data); break;
     case TILES: run_tiles(&s, &p, output, &g, output->data); break;

@@ -38,17 +38,6 @@ static void turn(tw_tensor *x, int32_t dims[4]) {
   x->dims = dims;
 }
 
-static void set_images(images *i, const tw_engine *e, const tw_node *node, const tw_window *w) {
-  i->input = *tw_input(e, node, 0);
-  i->output = *tw_output(e, node, 0);
-  i->window = *w;
-  if (i->input.dims[2] != 1 || w->width != 1) return;
-  turn(&i->input, i->input_dims);
-  turn(&i->output, i->output_dims);
-  i->window = (tw_window){.height = 1, .width = w->height, .stride_h = 1, .stride_w = w->stride_h,
-                          .dilation_h = 1, .dilation_w = w->dilation_h, .pad_w = w->pad_h};
-}
-
 /* Parts of the working memory, one behind the other. */
 static void *take(plan *p, void *work, uint32_t bytes) {
   void *const part = (uint8_t *)work + p->bytes;
@@ -83,6 +72,24 @@ static plan make_plan(const images *i, void *work) {
   return p;
 }
 
+static bool memory_fits(const images *i) {
+  const int64_t columns = (int64_t)i->output.dims[2] * i->window.stride_w + MAX_TAPS;
+  return tw_elements(&i->output) > 0 && columns * i->input.dims[3] <= TW_WORK_BYTES && make_plan(i, NULL).bytes <= TW_WORK_BYTES;
+}
+
+static void set_images(images *i, const tw_engine *e, const tw_node *node, const tw_window *w) {
+  i->input = *tw_input(e, node, 0);
+  i->output = *tw_output(e, node, 0);
+  i->window = *w;
+  if (i->input.dims[2] != 1 || w->width != 1) return;
+  const images as_is = *i;
+  turn(&i->input, i->input_dims);
+  turn(&i->output, i->output_dims);
+  i->window = (tw_window){.height = 1, .width = w->height, .stride_h = 1, .stride_w = w->stride_h,
+                          .dilation_h = 1, .dilation_w = w->dilation_h, .pad_w = w->pad_h};
+  if (!memory_fits(i)) *i = as_is;
+}
+
 static bool fits(const tw_engine *e, const tw_node *node, const tw_window *w, const tw_requant *q) {
   const tw_tensor *filter = tw_input(e, node, 1);
   const int32_t channels = filter->dims[3];
@@ -92,9 +99,7 @@ static bool fits(const tw_engine *e, const tw_node *node, const tw_window *w, co
   }
   images i;
   set_images(&i, e, node, w);
-  const int64_t columns = (int64_t)i.output.dims[2] * i.window.stride_w + MAX_TAPS;
-  return columns * channels <= TW_WORK_BYTES && make_plan(&i, NULL).bytes <= TW_WORK_BYTES &&
-         tw_scales_fit(q, channels);
+  return memory_fits(&i) && tw_scales_fit(q, channels);
 }
 
 tw_status tw_fast_depthwise_prepare(tw_engine *e, const tw_node *node, const tw_window *w,

@@ -111,13 +111,14 @@ void tw_gemm_multiply(const int16_t *const *starts, int32_t x, int32_t step_x, i
 /* ---- outputs ---- */
 
 /* Channels that are no neighbours are put side by side first. */
-void tw_gemm_finish(const tw_gemm *g, const tw_group *of, int32_t pixels, int8_t *out) {
+void tw_gemm_finish(const tw_gemm *g, const tw_group *of, const int32_t *sums, int32_t pixels,
+                    int8_t *out) {
   const int32_t first = of->channels[0], count = of->count, channels = g->scales.channels;
   if (of->channels[count - 1] - first == count - 1) {
-    tw_finish(g->sums, pixels, &of->scale, g->scales.q, count, channels, out + first);
+    tw_finish(sums, pixels, &of->scale, g->scales.q, count, channels, out + first);
     return;
   }
-  tw_finish(g->sums, pixels, &of->scale, g->scales.q, count, TW_GROUP, g->apart);
+  tw_finish(sums, pixels, &of->scale, g->scales.q, count, TW_GROUP, g->apart);
   for (int32_t x = 0; x < pixels; x++, out += channels) {
     for (int32_t i = 0; i < count; i++) out[of->channels[i]] = g->apart[x * TW_GROUP + i];
   }
@@ -138,7 +139,7 @@ static void run_group(const tw_gemm *g, const tw_group *of, const void *data) {
     for (int32_t x = 0; x < l->pixels; x += TW_SEGMENT) {
       const int32_t pixels = tw_min(l->pixels - x, TW_SEGMENT);
       tw_gemm_multiply(starts, x * l->step, l->step, l->height, steps, g->widened, pixels, g->sums);
-      tw_gemm_finish(g, of, pixels, out);
+      tw_gemm_finish(g, of, g->sums, pixels, out);
       out += pixels * g->scales.channels;
     }
   }

@@ -46,8 +46,10 @@ void tw_gemm_widen(const tw_gemm *g, const tw_group *of, int32_t i, int32_t firs
 void tw_gemm_multiply(const int16_t *const *starts, int32_t x, int32_t step, int32_t height,
                       int32_t steps, const int16_t *weights, int32_t pixels, int32_t *sums);
 
-/* Sums in `g->sums` to outputs of a group, in rows of all channels. */
-void tw_gemm_finish(const tw_gemm *g, const tw_group *of, int32_t pixels, int8_t *out);
+/* Sums of up to TW_SEGMENT pixels to outputs of a group, in rows of all channels. Sums of up to three
+ * pixels more are read. */
+void tw_gemm_finish(const tw_gemm *g, const tw_group *of, const int32_t *sums, int32_t pixels,
+                    int8_t *out);
 
 /* Lines of output pixels. Line i has `pixels` of them; starts[i * height] and so on and `step` are as
  * above. Up to 8 elements are read past what a run meets. */

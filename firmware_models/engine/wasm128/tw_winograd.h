@@ -5,19 +5,22 @@
 
 #include "tw_gemm.h"
 
-/* Tiles of two by two output pixels. A row of tiles sees four rows of the image, whose columns begin
- * at starts[4 * row + 0 .. 3] and follow each other; what is missing below the image is zeros. */
+/* Tiles of two by two output pixels, some of which are computed together. */
 typedef struct {
-  const int16_t *const *starts;
-  int32_t rows, columns;  /* of tiles */
+  int32_t rows, columns;  /* of tiles; columns are a multiple of 4 */
+  int32_t height, width;  /* of the output: the last tiles may have fewer pixels, or none */
   int32_t depth;          /* channels of the image, a multiple of 8 */
-  int32_t height, width;  /* of the output: the last row and column of tiles may have one pixel each */
-  int16_t *image;         /* [16, rows, columns, depth] */
-  int32_t *products;      /* [16, rows * columns + 1, TW_GROUP] */
-  int8_t *out;            /* [height, width, channels] */
+  /* Four rows of the image for each row of tiles. A row is, for each pair of channels, its columns 0,
+   * 2, 4 and so on, columns + 1 of them, and then 1, 3, 5: a pair is what a dot product takes. */
+  const int16_t *const *starts;
+  int16_t *image;     /* [16, depth / 2, tiles, 2]; tiles: all, rounded up to 16 */
+  int16_t *filters;   /* [16, TW_GROUP, depth] */
+  int32_t *products;  /* [16, TW_GROUP, tiles] */
+  int32_t *sums;      /* [2, 2 * columns, TW_GROUP] */
+  int8_t *out;        /* [height, width, channels] */
 } tw_tiles;
 
-/* `g->widened` has room for [16, depth, TW_GROUP]. */
+int32_t tw_winograd_tiles(const tw_tiles *t);
 void tw_winograd_run(const tw_gemm *g, const tw_tiles *t);
 
 #endif
