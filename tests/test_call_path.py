@@ -16,7 +16,17 @@ import pytest
 import tflm_wasm
 from tests.support.files import ROOT, ZOO
 from tests.support.wat_guests import ADD_ONE, INIT, INPUT_ADDRESS, X, finish, guest, store
-from tflm_wasm import Limits, Module, RuntimeLibraryError, _capi, _compile, _runtime, build, load
+from tflm_wasm import (
+    Limits,
+    Module,
+    RuntimeLibraryError,
+    _capi,
+    _compile,
+    _guest,
+    _runtime,
+    build,
+    load,
+)
 from tflm_wasm._wasm import MemoryLimits, parse
 from tflm_wasm._wasm_rewrite import rewrite
 
@@ -232,6 +242,27 @@ def test_threads_that_are_first_get_one_engine_and_one_clock():
     assert found == made * 8
 
 
+def test_ticks_after_late_ones_never_come_too_fast():
+    times: list[float] = []
+    shared, guest_of = _runtime.Clock(), object.__new__(_guest.Guest)
+
+    def on_tick() -> None:
+        times.append(time.monotonic())
+        if len(times) in (5, 6, 20):
+            time.sleep(0.06)  # as when the machine is busy
+
+    shared.advance(on_tick)
+    shared.watch(guest_of, None)
+    while len(times) < 40:
+        time.sleep(0.01)
+    for first in range(40):
+        for last in range(first, 40):
+            enough = shared.ticks(0.01 * (last - first)) - (last - first)
+            assert enough == 1
+            assert times[last] - times[first] >= 0.01 * (last - first) - 0.0051
+    assert times[19] - times[6] < 0.25
+
+
 def test_the_own_engine_runs_without_a_limit_when_the_user_says_so():
     from tflm_wasm._runtime import clock
 
@@ -248,16 +279,17 @@ def test_a_foreign_module_never_runs_without_a_limit():
         load(guest(), limits=Limits(time_s=None))
 
 
-def test_the_time_limit_is_set_again_only_when_the_clock_went_on():
-    with load(SINE) as session:
+@pytest.mark.parametrize(("source", "setting"), [(SINE, "stop_after"), (guest(), "set_deadline")])
+def test_the_time_limit_is_set_again_only_when_the_clock_went_on(source, setting):
+    with load(source) as session:
         instance, clock = session._live().guest._instance, session._live().guest.clock
         settings = []
-        instance.set_deadline = settings.append
-        started = clock.now
-        while clock.now < started + 5:
+        setattr(instance, setting, settings.append)
+        started, ended = clock.now, time.monotonic() + 30
+        while len(settings) < 5 and time.monotonic() < ended:
             session.invoke()
-        assert 4 <= len(settings) <= clock.now - started + 1
-        del instance.set_deadline
+        assert 5 <= len(settings) <= clock.now - started + 1
+        delattr(instance, setting)
 
 
 # --- the engine's code and a module's data ---
@@ -301,20 +333,6 @@ def test_an_engine_module_with_too_much_memory_is_refused():
         load(changed(build(SINE), pages=2000))
 
 
-@pytest.fixture
-def as_own(monkeypatch):
-    """Return a function that makes a module the packaged engine."""
-
-    def replace(wasm: bytes) -> bytes:
-        monkeypatch.setattr(_compile, "_own_code", lambda: parse(wasm).engine)
-        monkeypatch.setattr(_compile, "packaged_engine", lambda: wasm)
-        return wasm
-
-    _compile._own_machine_code.cache_clear()
-    yield replace
-    _compile._own_machine_code.cache_clear()
-
-
 def test_code_that_counts_as_our_own_can_not_grow_its_memory(as_own):
     # `memory.grow` answers -1, which this guest adds to the first input.
     grow = f"(i32.store8 (i32.const {INPUT_ADDRESS}) (memory.grow (i32.const 1)))"
@@ -327,9 +345,11 @@ def test_code_that_counts_as_our_own_can_not_grow_its_memory(as_own):
 
 def test_code_that_counts_as_our_own_is_stopped_in_time(as_own):
     wasm = as_own(guest(invoke=on_second_invoke(f"{SPIN} unreachable"), more=MORE))
-    with load(wasm, limits=Limits(time_s=None)) as free:
+    with (
+        load(wasm, limits=Limits(time_s=None)) as free,
+        load(wasm, limits=Limits(time_s=0.05)) as session,
+    ):
         free.run(X)
-    with load(wasm, limits=Limits(time_s=0.05)) as session:
         assert session._live().guest.is_own
         session.run(X)
         with pytest.raises(tflm_wasm.GuestTimeout):
@@ -338,7 +358,7 @@ def test_code_that_counts_as_our_own_is_stopped_in_time(as_own):
 
 def test_an_instance_whose_call_trapped_serves_no_other_session(as_own):
     wasm = as_own(guest(invoke=on_second_invoke("unreachable"), more=MORE))
-    spares = _compile._own_machine_code(guarded=True).spares
+    spares = _compile._own_machine_code().spares
     with load(wasm) as session:
         session.run(X)
         with pytest.raises(tflm_wasm.GuestTrap):

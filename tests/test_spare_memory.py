@@ -25,7 +25,7 @@ X = np.array([[7]], np.int8)
 def spares():
     """Return the spare instances of the engine's code, of which there are none at first."""
     gc.collect()
-    kept = _compile._own_machine_code(guarded=True).spares
+    kept = _compile._own_machine_code().spares
     kept.clear()
     yield kept
     kept.clear()
@@ -132,16 +132,24 @@ def test_a_trap_that_nobody_looked_at_is_noticed(spares):
     assert not spares
 
 
-def test_a_session_has_the_limits_that_it_was_opened_with(spares):
-    SMALL.open(limits=Limits(time_s=60.0)).close()
+@pytest.mark.parametrize("limits", [Limits(time_s=0.5), Limits(time_s=None)])
+def test_a_session_has_the_limits_that_it_was_opened_with(limits, spares):
+    with SMALL.open(limits=Limits(time_s=60.0)) as session:
+        session.run(X)
     (instance,) = spares
     settings = []
-    instance.set_deadline = settings.append
+    instance.stop_after = settings.append
     try:
-        with SMALL.open(limits=Limits(time_s=0.5)) as session:
-            assert settings[0] == session._live().guest._ticks < 60
+        with SMALL.open(limits=limits) as session:
+            session.run(X)
+            guest = session._live().guest
+            assert instance_of(session) is instance
+            if limits.time_s is None:
+                assert settings[0] > 1 << 60
+            else:
+                assert settings[0] - guest.clock.now <= guest.clock.ticks(0.5) < 60
     finally:
-        del instance.set_deadline
+        del instance.stop_after
 
 
 def test_few_are_kept_and_no_large_ones(spares):

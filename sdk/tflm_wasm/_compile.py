@@ -7,6 +7,9 @@ so is code too short to take long.
 
 All modules made by `build` share the engine's code and differ in their data. So the engine is
 compiled once, without data, and whoever makes an instance writes the module's data into its memory.
+
+Code looks by itself whether its time is over. In foreign code the runtime's compiler sees to that;
+the engine gets cheaper checks of our own before it is compiled (`_interruption`).
 """
 
 from __future__ import annotations
@@ -33,6 +36,8 @@ from tflm_wasm._wasmtime import Code, Engine, WasmtimeError
 
 # The worst code known takes 0.2 s at this length.
 _SHORT_CODE_BYTES: Final = 8192
+# What is done to the engine before it is compiled: a part of the key of its machine code.
+_OWN_FORM: Final = b"without data, with checks 1"
 _WORKER: Final = (
     "import sys; sys.path[:0] = sys.argv[1:]; import tflm_wasm._compile_worker as w; w.main()"
 )
@@ -50,7 +55,6 @@ class Compiled(NamedTuple):
 
     Attributes:
         code: Its machine code.
-        guarded: Whether a call that runs too long is interrupted.
         is_own: Whether it is this package's engine, whose code is known not to write to the block
             what it may not, and not to grow its memory.
         may_grow: Whether the code might grow its memory, which has to be looked at after a call.
@@ -58,7 +62,6 @@ class Compiled(NamedTuple):
     """
 
     code: Code
-    guarded: bool
     is_own: bool
     may_grow: bool
     data: Data | None
@@ -74,12 +77,10 @@ def compile_within(parsed: WasmModule, limits: Limits) -> Compiled:
         ModuleError: The compiler gave up on it.
         LimitsError: It is foreign code, and `limits` has no limit on time.
     """
-    guarded = limits.time_s is not None
     if parsed.engine == _own_code():
         _runtime.check_sizes(parsed, limits)
-        code = _own_machine_code(guarded=guarded)
-        return Compiled(code, guarded, is_own=True, may_grow=False, data=_data(parsed))
-    if not guarded:
+        return Compiled(_own_machine_code(), is_own=True, may_grow=False, data=_data(parsed))
+    if limits.time_s is None:
         raise LimitsError(
             "A module that is not made with this package's engine needs a limit on time",
             hint="Leave `time_s` at its default, or build the module again: `tflm-wasm build`.",
@@ -88,7 +89,7 @@ def compile_within(parsed: WasmModule, limits: Limits) -> Compiled:
     code = _foreign_machine_code(parsed, limits)
     (memory,) = parsed.memories
     may_grow = memory.minimum != memory.maximum
-    return Compiled(code, guarded, is_own=False, may_grow=may_grow, data=None)
+    return Compiled(code, is_own=False, may_grow=may_grow, data=None)
 
 
 def _data(parsed: WasmModule) -> Data:
@@ -107,16 +108,18 @@ def _own_code() -> tuple[tuple[int, bytes], ...] | None:
         return None
 
 
-@lru_cache(maxsize=2)
-def _own_machine_code(*, guarded: bool) -> Code:
+@lru_cache(maxsize=1)
+def _own_machine_code() -> Code:
     """Return the packaged engine compiled, with a memory of one page and nothing in it."""
-    own = packaged_engine()
-    engine = _runtime.engine() if guarded else _runtime.endless_engine()
+    own, engine = packaged_engine(), _runtime.own_engine()
 
     def compile_now() -> Code:
-        return engine.compile(rewrite(own, memory=MemoryLimits(1, None), keep_data=False))
+        from tflm_wasm._interruption import interruptible  # which takes a while to import
 
-    return _cached(engine, b"without data" + own, compile_now)
+        dataless = rewrite(own, memory=MemoryLimits(1, None), keep_data=False)
+        return engine.compile(interruptible(dataless))
+
+    return _cached(engine, _OWN_FORM + own, compile_now)
 
 
 def _foreign_machine_code(parsed: WasmModule, limits: Limits) -> Code:

@@ -18,8 +18,7 @@ class Limits:
     Attributes:
         time_s: Running time of one call into the guest, in seconds. A guest is never stopped
             earlier than this, and usually within 30 ms after it. None is for models that you trust:
-            nothing ends a call, and none of the time goes into looking whether it should end. Only
-            a module with this package's own engine can run so.
+            nothing ends a call. Only a module with this package's own engine can run so.
         memory_bytes: Largest linear memory, in bytes.
         module_bytes: Largest `.wasm` file that is compiled at all, in bytes.
         code_bytes: Largest code section that is compiled, in bytes.

@@ -5,20 +5,22 @@ from __future__ import annotations
 import os
 import threading
 import time
-import weakref
 from collections.abc import Callable
 from functools import wraps
 from math import ceil
 from typing import Final, TypeVar
+from weakref import WeakKeyDictionary
 
 from tflm_wasm._errors import MalformedModuleError, ModuleTooLargeError
 from tflm_wasm._limits import Limits
 from tflm_wasm._wasm import WasmModule
-from tflm_wasm._wasmtime import Code, Engine, WasmtimeError
+from tflm_wasm._wasmtime import Code, Engine, Instance, WasmtimeError
 
 T = TypeVar("T")
 
 _TICK_S: Final = 0.01
+# What the ticks after a late one make up for, so that long limits are as exact as short ones.
+_MADE_UP_S: Final = _TICK_S / 2
 # Starting a thread takes longer than opening a module, and another guest may come soon.
 _IDLE_TICKS: Final = 100
 OPTIONS: Final = {
@@ -39,43 +41,49 @@ OPTIONS: Final = {
 
 
 class Clock:
-    """Advances the engine's epoch every 10 ms, in one daemon thread, while any guest lives.
+    """Ticks every 10 ms, in one daemon thread, while any guest lives; the last one by a second.
 
-    The thread goes a second after the last guest.
+    It advances the epoch of the engine for foreign code, and tells each instance of our own code
+    what time it is. When a call has to end is theirs to know: a tick that comes between two calls
+    can't stop the wrong one.
 
-    A late tick only ever makes a time limit longer, never shorter.
+    Late ticks make a time limit longer, never shorter.
 
     Attributes:
-        now: How often it ticked. The engine's epoch is the same number or, for a moment, one more.
+        now: How often it ticked. An instance knows this time or an earlier one; an epoch is, for a
+            moment, one tick ahead of it.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self) -> None:
         self.now = 0
-        self._engine = engine
-        self._guests: weakref.WeakSet[object] = weakref.WeakSet()
+        self._epochs: list[Callable[[], None]] = []
+        # The instances are kept while the time is written into them.
+        self._guests: WeakKeyDictionary[object, Instance | None] = WeakKeyDictionary()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
-    def watch(self, guest: object) -> None:
-        """Keep ticking for as long as `guest` is alive."""
+    def advance(self, increment_epoch: Callable[[], None]) -> None:
+        """Call this at each tick from now on."""
+        self._epochs.append(increment_epoch)
+
+    def watch(self, guest: object, instance: Instance | None) -> None:
+        """Keep ticking for as long as `guest` is alive, and tell its instance the time, if any."""
         with self._lock:
-            self._guests.add(guest)
+            self._guests[guest] = instance
             self._start()
 
     def restart_after_fork(self) -> None:
         """Threads do not survive a fork: start anew in the child if a guest lives there."""
         self._lock = threading.Lock()
         self._thread = None
+        self._guests = self._guests.copy()  # the thread may have been going through them
         if self._guests:
             self._start()
 
     @staticmethod
     def ticks(time_s: float) -> int:
-        """Return how many ticks take at least `time_s` seconds.
-
-        One more for the tick under way, and one for the moment in which `now` is behind.
-        """
-        return ceil(time_s / _TICK_S) + 2
+        """Return how many ticks, from one on, take at least `time_s` seconds."""
+        return ceil((time_s + _MADE_UP_S) / _TICK_S)
 
     def _start(self) -> None:
         if self._thread is None:
@@ -84,15 +92,25 @@ class Clock:
 
     def _run(self) -> None:
         idle = 0
+        due = time.monotonic()
         while True:
-            time.sleep(_TICK_S)
-            self._engine.increment_epoch()
-            self.now += 1
+            due += _TICK_S
+            time.sleep(max(0.0, due - time.monotonic()))
             with self._lock:
+                self._tick()
                 idle = 0 if self._guests else idle + 1
                 if idle > _IDLE_TICKS:
                     self._thread = None
                     return
+            due = max(due, time.monotonic() - _MADE_UP_S)
+
+    def _tick(self) -> None:
+        for increment in self._epochs:
+            increment()
+        self.now += 1
+        for instance in self._guests.values():
+            if instance is not None:
+                instance.set_time(self.now)
 
 
 class _Never:
@@ -100,7 +118,7 @@ class _Never:
 
     now = 0
 
-    def watch(self, guest: object) -> None:
+    def watch(self, guest: object, instance: Instance | None) -> None:
         """Do nothing."""
 
 
@@ -138,23 +156,26 @@ def engine() -> Engine:
     Raises:
         RuntimeLibraryError: wasmtime is not what it should be.
     """
-    return Engine({**OPTIONS, "epoch_interruption": True})
+    foreign = Engine({**OPTIONS, "epoch_interruption": True})
+    clock().advance(foreign.increment_epoch)
+    return foreign
 
 
 @_once
-def endless_engine() -> Engine:
-    """Return the same without interruption, which costs a comparison in each loop and function.
+def own_engine() -> Engine:
+    """Return the engine for our own code, which brings its checks: `_interruption` says how.
 
     Raises:
         RuntimeLibraryError: As `engine`.
     """
-    return Engine({**OPTIONS, "epoch_interruption": False})
+    needed = {"wasm_multi_memory": True, "wasm_threads": True}
+    return Engine({**OPTIONS, **needed, "epoch_interruption": False})
 
 
 @_once
 def clock() -> Clock:
-    """Return the clock of the guarded engine."""
-    shared = Clock(engine())
+    """Return the clock of all guests."""
+    shared = Clock()
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=shared.restart_after_fork)
     return shared

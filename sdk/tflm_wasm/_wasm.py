@@ -23,7 +23,7 @@ HEADER: Final = b"\0asm\x01\0\0\0"
 PAGE_BYTES: Final = 65_536
 
 CUSTOM, _TYPE, IMPORT, FUNCTION, _TABLE, MEMORY = range(6)
-GLOBAL, _EXPORT, _START, _ELEMENT, CODE, DATA, DATA_COUNT, _TAG = range(6, 14)
+GLOBAL, EXPORT, _START, _ELEMENT, CODE, DATA, DATA_COUNT, _TAG = range(6, 14)
 _KINDS: Final = ("func", "table", "memory", "global", "tag")
 # The order of non-custom sections in a module: data count before code, tags after memory.
 _ORDER: Final = {
@@ -37,7 +37,7 @@ _ORDER: Final = {
             MEMORY,
             _TAG,
             GLOBAL,
-            _EXPORT,
+            EXPORT,
             _START,
             _ELEMENT,
             DATA_COUNT,
@@ -258,9 +258,9 @@ def _shared(found: dict[int, Reader]) -> _Shared:
     code_bytes = code.left if code is not None else 0
     if (code.u32() if code is not None else 0) != len(indices):
         raise found[CODE if code is not None else FUNCTION].fail("functions without a body")
-    exports = _read(found.get(_EXPORT), _export)
+    exports = _read(found.get(EXPORT), _export)
     if len(dict(exports)) != len(exports):
-        raise found[_EXPORT].fail("two exports of one name")
+        raise found[EXPORT].fail("two exports of one name")
     # The types of imports don't matter here: any import is refused.
     imports = _import_names(found.get(IMPORT))
     functions = tuple(types[index] for index in indices)

@@ -15,7 +15,7 @@ import ctypes
 import os
 from collections import deque
 from collections.abc import Callable, Mapping
-from ctypes import byref, c_size_t, c_uint8, c_uint64, c_void_p
+from ctypes import byref, c_int64, c_size_t, c_uint8, c_uint64, c_void_p
 from functools import partial
 from typing import Any, Final
 
@@ -33,6 +33,11 @@ TRAPS: Final = (
 # instances of one code, and of so many bytes each.
 _MOST_SPARES: Final = 4
 _LARGEST_SPARE_BYTES: Final = 1024 * 1024
+# Its own, and one with the time in it.
+_MOST_MEMORIES: Final = 2
+# The second memory of code with checks, as `_interruption` has it: words of 64 bits.
+_TIME: Final = "tflm_wasm_time"
+_CLOCK, _DEADLINE = 0, 1
 
 
 class WasmtimeError(Exception):
@@ -121,7 +126,8 @@ class Instance:
     Args:
         code: The module.
         limits: Most bytes of memory, elements of a table, and tables.
-        ticks: Epochs until code is interrupted, while it is instantiated; None without a limit.
+        ticks: Epochs until code is interrupted while it is instantiated. None for code with checks,
+            which has a second memory.
 
     Attributes:
         memory: Address and size of linear memory, in bytes.
@@ -156,9 +162,11 @@ class Instance:
         _check(error)
         if trap.value:
             raise Trap(_trap_kind(trap.value))
-        item = self._export("memory", _capi.EXTERN_MEMORY)
-        self._memory = _capi.Memory.from_buffer_copy(item.of.memory)
-        self.memory = self._range()
+        self._memory = self._memory_named("memory")
+        self.memory = self._range(self._memory)
+        if ticks is None:
+            address, _ = self._range(self._memory_named(_TIME))
+            self._time = memoryview((c_int64 * 2).from_address(address)).cast("B").cast("q")
 
     def __del__(self) -> None:
         if self._store is not None:
@@ -167,11 +175,25 @@ class Instance:
     def limit(self, limits: tuple[int, int, int]) -> None:
         """Set the most bytes of memory, elements of a table, and tables."""
         memory, elements, tables = limits
-        self._library.wasmtime_store_limiter(self._store, memory, elements, 1, tables, 1)
+        self._library.wasmtime_store_limiter(
+            self._store, memory, elements, 1, tables, _MOST_MEMORIES
+        )
 
     def set_deadline(self, ticks: int) -> None:
         """Interrupt code that runs when the engine's epoch was incremented `ticks` times."""
         self._library.wasmtime_context_set_epoch_deadline(self.context, ticks)
+
+    def set_time(self, now: int) -> None:
+        """Tell code with checks what time it is: any thread may, also during a call."""
+        self._time[_CLOCK] = now
+
+    def stop_after(self, now: int) -> None:
+        """Have code with checks trap when it is told a time after `now`."""
+        self._time[_DEADLINE] = now
+
+    def is_late(self) -> bool:
+        """Return whether code with checks was told such a time."""
+        return self._time[_CLOCK] > self._time[_DEADLINE]
 
     def size(self) -> int:
         """Return the size of linear memory now, in bytes."""
@@ -186,7 +208,7 @@ class Instance:
                 self.context, byref(self._memory), pages, byref(before)
             )
         )
-        self.memory = self._range()
+        self.memory = self._range(self._memory)
 
     def function(self, name: str, arguments: int, owner: object) -> Function:
         """Return the exported function `name`, which takes so many numbers of 32 bits.
@@ -202,9 +224,13 @@ class Instance:
             self._functions[name] = func
         return Function(self, func, name, arguments, owner)
 
-    def _range(self) -> tuple[int, int]:
-        address = self._library.wasmtime_memory_data(self.context, byref(self._memory))
-        return address, self.size()
+    def _memory_named(self, name: str) -> _capi.Memory:
+        return _capi.Memory.from_buffer_copy(self._export(name, _capi.EXTERN_MEMORY).of.memory)
+
+    def _range(self, memory: _capi.Memory) -> tuple[int, int]:
+        """Return address and size of a memory, in bytes."""
+        address: int = self._library.wasmtime_memory_data(self.context, byref(memory))
+        return address, self._library.wasmtime_memory_data_size(self.context, byref(memory))
 
     def _export(self, name: str, kind: int) -> _capi.Extern:
         item = _capi.Extern()
@@ -245,19 +271,22 @@ class Lease:
             self._spares.append(instance)
 
 
-def lease(code: Code, memory_bytes: int, limits: tuple[int, int, int], ticks: int | None) -> Lease:
+def lease(code: Code, memory_bytes: int, limits: tuple[int, int, int]) -> Lease:
     """Lease a spare instance whose memory has at most `memory_bytes`, or a new one.
+
+    Args:
+        code: Code with checks.
+        memory_bytes: How much memory it may have.
+        limits: As `Instance` takes them.
 
     Raises:
         WasmtimeError, Trap, RuntimeLibraryError: As `Instance`.
     """
     instance = _taken(code.spares, memory_bytes)
     if instance is None:
-        instance = Instance(code, limits, ticks)
+        instance = Instance(code, limits, None)
     else:
         instance.limit(limits)
-        if ticks is not None:
-            instance.set_deadline(ticks)
     return Lease(instance, code.spares)
 
 

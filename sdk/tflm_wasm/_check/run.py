@@ -86,7 +86,7 @@ def _compile(wasm: bytes, parsed: WasmModule, limits: Limits, ledger: Ledger) ->
         ledger.note("module.compile", ok=False, detail=str(error))
         return None
     ledger.note("module.compile", ok=True)
-    return Compiled(code, guarded=True, is_own=False, may_grow=True, data=None)
+    return Compiled(code, is_own=False, may_grow=True, data=None)
 
 
 def _check_instance(bench: Bench, profile: str, wasm: bytes) -> None:
