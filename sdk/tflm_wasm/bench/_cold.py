@@ -41,7 +41,7 @@ _LITERT: Final = (
 _STEPS: Final = {
     OWN: (
         "import tflm_wasm",
-        "session = tflm_wasm.load(path, profile='extended'{option})",
+        "session = tflm_wasm.load(path, profile='extended')",
         "session.run(*frame)",
     ),
     "tflite_micro": (
@@ -56,15 +56,12 @@ _STEPS: Final = {
     "ai_edge_litert": _LITERT,
 }
 _OPTIONS: Final = {
-    (OWN, "trusted"): ", limits=tflm_wasm.Limits(time_s=None)",
-    **{
-        (module, variant): f", experimental_op_resolver_type=OpResolverType.{resolver}"
-        for module in ("tflite_runtime", "ai_edge_litert")
-        for variant, resolver in (
-            ("no_delegate", "BUILTIN_WITHOUT_DEFAULT_DELEGATES"),
-            ("reference", "BUILTIN_REF"),
-        )
-    },
+    (module, variant): f", experimental_op_resolver_type=OpResolverType.{resolver}"
+    for module in ("tflite_runtime", "ai_edge_litert")
+    for variant, resolver in (
+        ("no_delegate", "BUILTIN_WITHOUT_DEFAULT_DELEGATES"),
+        ("reference", "BUILTIN_REF"),
+    )
 }
 # The clock is the system's, so that a process can say how long ago it was started. The arrays are
 # made before anything is imported: NumPy is part of what an engine imports.

@@ -14,7 +14,7 @@ from tflm_wasm.bench._errors import EngineAbsentError
 
 OWN: Final = "tflm-wasm"
 _VARIANTS: Final = {
-    OWN: ("trusted",),  # without a limit on time
+    OWN: (),
     "tflite_micro": (),
     "tflite_runtime": ("no_delegate", "reference"),
     "ai_edge_litert": ("no_delegate", "reference"),

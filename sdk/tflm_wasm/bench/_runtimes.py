@@ -34,11 +34,10 @@ class Runtime(Protocol):
 class Own:
     """This package."""
 
-    def __init__(self, path: str, variant: str) -> None:
+    def __init__(self, path: str) -> None:
         import tflm_wasm
 
-        limits = tflm_wasm.Limits(time_s=None) if variant == "trusted" else None
-        self.session = tflm_wasm.load(path, profile="extended", limits=limits)
+        self.session = tflm_wasm.load(path, profile="extended")
 
     def memory(self) -> dict[str, int]:
         return {
@@ -112,4 +111,4 @@ def load(name: str) -> None:
 
 def open_model(name: str, variant: str, path: str) -> Runtime:
     """Open a model; it raises whatever the runtime raises."""
-    return Own(path, variant) if name == OWN else Reference(name, path, variant)
+    return Own(path) if name == OWN else Reference(name, path, variant)
