@@ -99,8 +99,8 @@ void tw_gemm_multiply(const int16_t *const *starts, int32_t x, int32_t step_x, i
       const int16_t *a = starts[i] + x, *b = a + next, *w = run;
       int32_t left = steps;
       for (;;) {
-        STEP(0) STEP(1) STEP(2) STEP(3)
-        left -= 4, a += 32, b += 32, w += 32 * TW_GROUP;
+        STEP(0) STEP(1)
+        left -= 2, a += 16, b += 16, w += 16 * TW_GROUP;
       }
     }
     wasm_v128_store(sums, tw_sum_lanes(s.a0, s.a1, s.a2, s.a3));
