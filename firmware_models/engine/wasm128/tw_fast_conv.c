@@ -11,9 +11,10 @@ static int32_t round_up(int32_t n) { return (n + 7) & ~7; }
 
 /* ---- plans ---- */
 
-/* POINTS: windows of one pixel: those of the input, widened, are what filters are multiplied with. ROWS: rows of windows lie in rows of the image. WINDOWS: they are short, so that those of a
- * window are first put side by side. TILES: rows by Winograd's algorithm. FEW: as WINDOWS, one pixel at
- * a time. */
+/* POINTS: windows of one pixel: those of the input, widened, are what filters are multiplied with.
+ * ROWS: rows of windows lie in rows of the image. WINDOWS: they are short, so that those of a window
+ * are first put side by side. TILES: rows by Winograd's algorithm. FEW: as WINDOWS, one pixel at a
+ * time. */
 typedef enum { POINTS, ROWS, WINDOWS, TILES, FEW } way;
 
 typedef struct {
@@ -85,7 +86,8 @@ static plan plan_of(way way, const tw_tensor *input, const tw_tensor *filter, co
   } else if (way == TILES) {
     const int32_t tile_bytes = 16 * (depth * 2 + TW_GROUP * 4);
     const int32_t most = tw_max(TILE_BYTES / (t->columns * tile_bytes), 1);
-    const int32_t whole = t->columns % 16 == 0 ? 1 : t->columns % 8 == 0 ? 2 : 4; /* make whole blocks */
+    /* Lines that make whole blocks of tiles. */
+    const int32_t whole = t->columns % 16 == 0 ? 1 : t->columns % 8 == 0 ? 2 : 4;
     p.lines = tw_min(most < whole ? most : most / whole * whole, (output->dims[1] + 1) / 2);
     p.capacity = 2 * p.lines + 2;
     t->rows = p.lines;
@@ -124,11 +126,12 @@ static bool fits(const tw_engine *e, const tw_node *node, const tw_window *w, co
   const tw_tensor *input = tw_input(e, node, 0), *filter = tw_input(e, node, 1),
                   *output = tw_output(e, node, 0);
   const uint32_t depth = (uint32_t)input->dims[3], side = MAX_SIDE; /* products of three of them fit */
+  const uint32_t columns = (uint32_t)tw_strip_columns(output, w);
   if (filter->type != TW_INT8 || filter->dims[3] != input->dims[3] || tw_elements(output) == 0 ||
       tw_elements(filter) / (uint32_t)filter->dims[0] > MAX_WIDTH ||
       (uint32_t)output->dims[2] > side || (uint32_t)output->dims[1] > side ||
-      (uint32_t)tw_window_span(w->height, w->dilation_h) > side || (uint32_t)tw_strip_columns(output, w) > side ||
-      (uint32_t)tw_strip_columns(output, w) * depth > TW_WORK_BYTES) {
+      (uint32_t)tw_window_span(w->height, w->dilation_h) > side || columns > side ||
+      columns * depth > TW_WORK_BYTES) {
     return false;
   }
   return make_plan(input, filter, output, w, NULL).bytes <= TW_WORK_BYTES &&
@@ -175,15 +178,14 @@ static void run_points(const tw_tensor *input, const tw_tensor *output, const tw
   }
 }
 
-static void run_rows(tw_strip *s, const plan *p, const tw_tensor *output, const tw_gemm *g, int8_t *out) {
+static void run_rows(tw_strip *s, const plan *p, const tw_tensor *output, const tw_gemm *g) {
   const tw_window *w = s->window;
   const int32_t depth = s->input->dims[3];
   tw_lines part = {.starts = p->starts, .height = p->height, .run = p->run,
-                   .pixels = output->dims[2], .step = w->stride_w * depth};
+                   .pixels = output->dims[2], .step = w->stride_w * depth, .out = output->data};
   for (int32_t b = 0; b < output->dims[0]; b++) {
     for (int32_t first = 0; first < output->dims[1]; first += part.lines) {
       part.lines = tw_min(p->lines, output->dims[1] - first);
-      part.out = out;
       const int16_t **start = p->starts;
       for (int32_t y = first; y < first + part.lines; y++) {
         tw_strip_move(s, b, y);
@@ -193,27 +195,27 @@ static void run_rows(tw_strip *s, const plan *p, const tw_tensor *output, const 
         }
       }
       tw_lines_run(g, &part);
-      out += part.lines * part.pixels * g->scales.channels;
+      part.out += part.lines * part.pixels * g->scales.channels;
     }
   }
 }
 
-static void run_tiles(tw_strip *s, const plan *p, const tw_tensor *output, const tw_gemm *g, int8_t *out) {
+static void run_tiles(tw_strip *s, const plan *p, const tw_tensor *output, const tw_gemm *g) {
   tw_tiles part = p->tiles;
   part.starts = p->starts;
   part.depth = s->input->dims[3];
   part.width = output->dims[2];
+  part.out = output->data;
   for (int32_t b = 0; b < output->dims[0]; b++) {
     for (int32_t first = 0; first < output->dims[1]; first += part.height) {
       part.height = tw_min(2 * p->lines, output->dims[1] - first);
       part.rows = (part.height + 1) / 2;
-      part.out = out;
       for (int32_t y = first; y < first + part.height; y++) tw_strip_move(s, b, y);
       for (int32_t i = 0; i < 4 * part.rows; i++) {
         p->starts[i] = tw_strip_row(s, first + 2 * (i / 4), i % 4);
       }
       tw_winograd_run(g, &part);
-      out += part.height * part.width * g->scales.channels;
+      part.out += part.height * part.width * g->scales.channels;
     }
   }
 }
@@ -255,7 +257,8 @@ TW_INLINE void put_short(const tw_strip *s, int32_t y, int32_t x, int32_t count,
   }
 }
 
-static void put_windows(const tw_strip *s, int32_t y, int32_t x, int32_t count, int32_t next, int16_t *out) {
+static void put_windows(const tw_strip *s, int32_t y, int32_t x, int32_t count, int32_t next,
+                        int16_t *out) {
   const int32_t n = s->window->width * s->input->dims[3];
   if (n <= 8) {
     put_short(s, y, x, count, false, next, out);
@@ -266,11 +269,10 @@ static void put_windows(const tw_strip *s, int32_t y, int32_t x, int32_t count, 
   }
 }
 
-static void run_windows(tw_strip *s, const plan *p, const tw_tensor *output, const tw_gemm *g,
-                        int8_t *out) {
+static void run_windows(tw_strip *s, const plan *p, const tw_tensor *output, const tw_gemm *g) {
   p->starts[0] = p->side_by_side;
   tw_lines part = {.starts = p->starts, .height = 1, .run = p->run, .lines = 1, .step = p->depth,
-                   .out = out};
+                   .out = output->data};
   for (int32_t b = 0; b < output->dims[0]; b++) {
     for (int32_t y = 0; y < output->dims[1]; y++) {
       tw_strip_move(s, b, y);
@@ -288,7 +290,8 @@ static void run_windows(tw_strip *s, const plan *p, const tw_tensor *output, con
   if (part.pixels > 0) tw_lines_run(g, &part);
 }
 
-static void run_few(tw_strip *s, const plan *p, const tw_tensor *output, const tw_gemm *g, int8_t *out) {
+static void run_few(tw_strip *s, const plan *p, const tw_tensor *output, const tw_gemm *g) {
+  int8_t *out = output->data;
   for (int32_t b = 0; b < output->dims[0]; b++) {
     for (int32_t y = 0; y < output->dims[1]; y++) {
       tw_strip_move(s, b, y);
@@ -309,7 +312,7 @@ void tw_fast_conv(const tw_engine *e, const tw_node *node, const tw_window *w,
   const uint32_t most = (uint32_t)width * 255 * 128;
   tw_gemm g = {.weights = filter->data, .width = width,
                .scales = tw_scales_of(q, tw_input(e, node, 2), filter->dims[0], most),
-                     .widened = p.widened, .sums = p.sums, .apart = p.apart,
+               .widened = p.widened, .sums = p.sums, .apart = p.apart,
                .constants = p.constants, .is_constant = p.is_constant};
   if (p.way != FEW) tw_gemm_prepare(&g);
   if (p.way == POINTS) {
@@ -317,12 +320,13 @@ void tw_fast_conv(const tw_engine *e, const tw_node *node, const tw_window *w,
     return;
   }
   tw_strip s = {.input = input, .window = w, .zero = q->input_zero_point, .columns = p.columns,
-             .step = p.step, .capacity = p.capacity, .paired = p.way == TILES, .zeros = p.rows, .rows = p.rows + p.step};
+                .step = p.step, .capacity = p.capacity, .paired = p.way == TILES,
+                .zeros = p.rows, .rows = p.rows + p.step};
   memset(p.rows, 0, (size_t)tw_strip_bytes(p.step, p.capacity));
   switch (p.way) {
-    case ROWS: run_rows(&s, &p, output, &g, output->data); break;
-    case TILES: run_tiles(&s, &p, output, &g, output->data); break;
-    case WINDOWS: run_windows(&s, &p, output, &g, output->data); break;
-    default: run_few(&s, &p, output, &g, output->data); break;
+    case ROWS: run_rows(&s, &p, output, &g); break;
+    case TILES: run_tiles(&s, &p, output, &g); break;
+    case WINDOWS: run_windows(&s, &p, output, &g); break;
+    default: run_few(&s, &p, output, &g); break;
   }
 }

@@ -57,7 +57,7 @@ static plan make_plan(const images *i, void *work) {
   p.tap_step = is_flat(w) ? 2 : 1;
   p.columns = (i->output.dims[2] - 1) * w->stride_w + p.taps * p.tap_step;
   p.row_step = p.columns * p.depth * 2;
-  const int32_t most = CACHE_BYTES / 2 / p.row_step - (2 * p.rows - 1); /* rows beyond the first line's */
+  const int32_t most = CACHE_BYTES / 2 / p.row_step - (2 * p.rows - 1); /* rows for more lines */
   p.lines = tw_min(tw_max(most / w->stride_h, 0) + 1, i->output.dims[1]);
   p.lines = tw_max(tw_min(p.lines, SEGMENT / i->output.dims[2]), 1);
   p.capacity = (p.lines - 1) * w->stride_h + 2 * p.rows - 1;
@@ -74,7 +74,8 @@ static plan make_plan(const images *i, void *work) {
 
 static bool memory_fits(const images *i) {
   const int64_t columns = (int64_t)i->output.dims[2] * i->window.stride_w + MAX_TAPS;
-  return tw_elements(&i->output) > 0 && columns * i->input.dims[3] <= TW_WORK_BYTES && make_plan(i, NULL).bytes <= TW_WORK_BYTES;
+  return tw_elements(&i->output) > 0 && columns * i->input.dims[3] <= TW_WORK_BYTES &&
+         make_plan(i, NULL).bytes <= TW_WORK_BYTES;
 }
 
 static void set_images(images *i, const tw_engine *e, const tw_node *node, const tw_window *w) {
@@ -314,7 +315,8 @@ static TW_NOINLINE void sum_any(const plan *p, const part *of, const int16_t *we
 }
 
 /* Lines of output that follow one another, four channels at a time. */
-static void run_lines(const images *of, const plan *p, int32_t lines, const tw_requant *q, int8_t *out) {
+static void run_lines(const images *of, const plan *p, int32_t lines, const tw_requant *q,
+                      int8_t *out) {
   const int32_t width = of->output.dims[2], step = of->window.stride_w * 8;
   const bool is_3x3 = p->rows == 2 && p->taps == 3;
   for (int32_t c = 0; c < p->channels; c += 4) {
@@ -362,8 +364,8 @@ static void run_single(const tw_tensor *input, const tw_tensor *filter, const tw
           high = wasm_i32x4_add(high, wasm_i32x4_extmul_high_i16x8(u, v));
         }
       }
-      store(tw_to_range(tw_rescale_lanes(low, &s0, scales.shift), tw_rescale_lanes(high, &s1, scales.shift), &range),
-            out);
+      store(tw_to_range(tw_rescale_lanes(low, &s0, scales.shift),
+                        tw_rescale_lanes(high, &s1, scales.shift), &range), out);
     }
   }
 }

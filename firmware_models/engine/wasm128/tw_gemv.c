@@ -14,7 +14,8 @@ static TW_NOINLINE void multiply(const int16_t *x, const int8_t *weights, int32_
   for (int32_t c = 0; c < channels; c += 4, sums += 4) {
     const int32_t last = channels - 1;
     const int8_t *w0 = weights + c * depth, *w1 = weights + tw_min(c + 1, last) * depth,
-                 *w2 = weights + tw_min(c + 2, last) * depth, *w3 = weights + tw_min(c + 3, last) * depth;
+                 *w2 = weights + tw_min(c + 2, last) * depth,
+                 *w3 = weights + tw_min(c + 3, last) * depth;
     v128_t s0 = zero, s1 = zero, s2 = zero, s3 = zero;
     const int16_t *at = x, *const end = x + depth;
     for (; at + 16 <= end; at += 16, w0 += 16, w1 += 16, w2 += 16, w3 += 16) {

@@ -44,8 +44,10 @@ TW_INLINE v128_t tw_sum_lanes(v128_t a, v128_t b, v128_t c, v128_t d) {
 
 /* Lane i of vector k becomes lane k of vector i. */
 TW_INLINE void tw_turn(v128_t x[4]) {
-  const v128_t a = wasm_i32x4_shuffle(x[0], x[1], 0, 4, 1, 5), b = wasm_i32x4_shuffle(x[0], x[1], 2, 6, 3, 7);
-  const v128_t c = wasm_i32x4_shuffle(x[2], x[3], 0, 4, 1, 5), d = wasm_i32x4_shuffle(x[2], x[3], 2, 6, 3, 7);
+  const v128_t a = wasm_i32x4_shuffle(x[0], x[1], 0, 4, 1, 5),
+               b = wasm_i32x4_shuffle(x[0], x[1], 2, 6, 3, 7),
+               c = wasm_i32x4_shuffle(x[2], x[3], 0, 4, 1, 5),
+               d = wasm_i32x4_shuffle(x[2], x[3], 2, 6, 3, 7);
   x[0] = wasm_i64x2_shuffle(a, c, 0, 2), x[1] = wasm_i64x2_shuffle(a, c, 1, 3);
   x[2] = wasm_i64x2_shuffle(b, d, 0, 2), x[3] = wasm_i64x2_shuffle(b, d, 1, 3);
 }
