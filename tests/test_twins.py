@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 
 from tests.ops import test_conv_2d, test_depthwise_conv_2d
 from tests.support.files import ROOT, ZOO, shared_model, wakeword_model
-from tests.support.layers import Layer, activations, bias, weights
+from tests.support.layers import Layer, activations, bias, weights, with_int4_weights
 from tests.support.models import Tensor, single_op
 from tflm_wasm._block import Block
 from tflm_wasm._wasm import parse
@@ -22,7 +23,7 @@ SHAPES = [
     *(("conv", name) for name in test_conv_2d.SHAPES),
     *(("depthwise", name) for name in test_depthwise_conv_2d.SHAPES),
 ]
-DEPTHS = (1, 7, 8, 9, 16, 63, 64, 65, 100, 128, 200)
+DEPTHS = (1, 7, 8, 9, 16, 63, 64, 65, 100, 128, 200, 700)
 COUNTS = (1, 3, 4, 5, 10)
 
 
@@ -39,11 +40,16 @@ def engines(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     return made
 
 
-def compare(model: bytes, engines: dict[str, bytes], count: int = 4) -> None:
+def compare(
+    model: bytes, engines: dict[str, bytes], count: int = 4, value: int | None = None
+) -> None:
+    """Run with random inputs, or with all elements of one `value`."""
     rng = np.random.default_rng(7)
     runs = {name: Engine(model, engine=engine) for name, engine in engines.items()}
     for _ in range(count):
         inputs = runs["plain"].random_inputs(rng)
+        if value is not None:
+            inputs = [np.full_like(one, value) for one in inputs]
         outputs = {name: [one.tobytes() for one in run.run(inputs)] for name, run in runs.items()}
         for name, output in outputs.items():
             assert output == outputs["plain"], name
@@ -65,6 +71,39 @@ def test_a_window_gives_the_same_bytes(
 ) -> None:
     make = test_conv_2d.conv if op == "conv" else test_depthwise_conv_2d.depthwise
     compare(make(seed, "int8", shape, per_channel=seed % 2 == 0).to_bytes(), engines)
+
+
+@pytest.mark.parametrize(("op", "shape"), SHAPES)
+def test_a_window_over_int16_gives_the_same_bytes(
+    op: str, shape: str, engines: dict[str, bytes]
+) -> None:
+    make = test_conv_2d.conv if op == "conv" else test_depthwise_conv_2d.depthwise
+    compare(make(5, "int16", shape, per_channel=True).to_bytes(), engines)
+
+
+@pytest.mark.parametrize(("op", "shape"), SHAPES)
+def test_a_window_with_int4_weights_gives_the_same_bytes(
+    op: str, shape: str, engines: dict[str, bytes]
+) -> None:
+    make = test_conv_2d.conv if op == "conv" else test_depthwise_conv_2d.depthwise
+    layer = make(6, "int8", shape, per_channel=True)
+    compare(with_int4_weights(layer, 6).to_bytes(), engines)
+
+
+# Sums of up to 511 terms fit into an int32, whatever they are of.
+@pytest.mark.parametrize("depth", [511, 512, 1024, 2000])
+@pytest.mark.parametrize("taps", [(1, 1), (1, 3)])
+def test_sums_of_int16_at_their_ends_give_the_same_bytes(
+    taps: tuple[int, int], depth: int, engines: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shape = ((1, 1, 4), depth // (taps[0] * taps[1]), 5, taps, (1, 1), (1, 1), "valid")
+    monkeypatch.setitem(test_conv_2d.SHAPES, "ends", shape)
+    layer = test_conv_2d.conv(1, "int16", "ends")
+    w = np.where(np.arange(5) % 2 == 0, -127, 127).astype(np.int8)
+    ends = np.broadcast_to(w[:, None, None, None], layer.inputs[1].shape)
+    model = layer.with_input(1, data=np.ascontiguousarray(ends)).to_bytes()
+    for value in (-32768, 32767):
+        compare(model, engines, 1, value)
 
 
 def drawn(rng: np.random.Generator, op: str) -> tuple[object, ...]:
@@ -205,17 +244,32 @@ def test_scales_that_differ_give_the_same_bytes(
     compare(layer.to_bytes(), engines, count=12)
 
 
+@pytest.mark.parametrize("dtype", ["int8", "int16"])
 @pytest.mark.parametrize("depth", DEPTHS)
 @pytest.mark.parametrize("channels", COUNTS)
 def test_a_dense_layer_gives_the_same_bytes(
-    depth: int, channels: int, engines: dict[str, bytes]
+    channels: int, depth: int, dtype: str, engines: dict[str, bytes]
 ) -> None:
     rng = np.random.default_rng(depth)
-    x = activations((3, depth), "int8", 0.05, int(rng.integers(-128, 128)))
+    zero_points = rng.integers(-128, 128, 2) if dtype == "int8" else (0, 0)
+    x = activations((3, depth), dtype, 0.05, int(zero_points[0]))
     w = weights(rng, (channels, depth), "int8", 0, per_channel=channels % 2 == 0)
-    out = activations((3, channels), "int8", 0.02 * np.sqrt(depth), int(rng.integers(-128, 128)))
-    inputs = [x, w, bias(rng, channels, "int32", x, w)]
+    out = activations((3, channels), dtype, 0.02 * np.sqrt(depth), int(zero_points[1]))
+    inputs = [x, w, bias(rng, channels, "int32" if dtype == "int8" else "int64", x, w)]
     compare(Layer("FULLY_CONNECTED", inputs, out, "FullyConnectedOptions").to_bytes(), engines)
+
+
+def test_a_dense_layer_of_int16_at_its_ends_gives_the_same_bytes(
+    engines: dict[str, bytes],
+) -> None:
+    rng = np.random.default_rng(0)
+    x, out = (activations((1, size), "int16", 0.05, 0) for size in (1500, 5))
+    w = weights(rng, (5, 1500), "int8", 0, per_channel=True)
+    w = replace(w, data=np.resize(np.array([[-127], [127]], np.int8).repeat(1500, 1), (5, 1500)))
+    inputs = [x, w, bias(rng, 5, "int64", x, w)]
+    model = Layer("FULLY_CONNECTED", inputs, out, "FullyConnectedOptions").to_bytes()
+    for value in (-32768, 32767):
+        compare(model, engines, 1, value)
 
 
 @pytest.mark.parametrize("channels", [3, 8, 11, 16, 35])

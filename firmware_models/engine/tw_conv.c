@@ -121,6 +121,12 @@ tw_status tw_request_unpacked(tw_engine *e, const tw_tensor *filter, void **wher
   return filter->type == TW_INT4 ? tw_request_scratch(e, tw_elements(filter), where) : TW_OK;
 }
 
+const int8_t *tw_unpacked(const tw_tensor *filter, void *const *buffer) {
+  if (filter->type != TW_INT4) return filter->data;
+  tw_unpack_i4(filter->data, 0, tw_elements(filter), *buffer);
+  return *buffer;
+}
+
 TW_SMALL void tw_window_slide_i4(const tw_engine *e, const tw_node *node, const tw_window *window,
                                  void *unpacked, void (*each)(const tw_pixel *p)) {
   tw_tensor filter = *tw_input(e, node, 1);

@@ -60,6 +60,9 @@ void tw_unpack_i4(const void *packed, uint32_t first, uint32_t count, int8_t *ou
  * tw_request_scratch. */
 tw_status tw_request_unpacked(tw_engine *e, const tw_tensor *filter, void **where);
 
+/* The filter's elements as int8: its own, or unpacked to that buffer, which there is for int4. */
+const int8_t *tw_unpacked(const tw_tensor *filter, void *const *buffer);
+
 /* The same as tw_window_slide, with the filter unpacked to that buffer. */
 void tw_window_slide_i4(const tw_engine *e, const tw_node *node, const tw_window *window,
                         void *unpacked, void (*each)(const tw_pixel *p));

@@ -1,6 +1,6 @@
-/* Faster twins of the int8 layers, where the target has some: for WebAssembly SIMD in wasm128/, for
- * microcontrollers in mcu/. A twin gives the bytes of the plain loop beside which it stands, in
- * ops/<name>.c.
+/* Faster twins of the quantized layers, where the target has some: for WebAssembly SIMD in wasm128/,
+ * for microcontrollers, of int8 alone, in mcu/. A twin gives the bytes of the plain loop beside which
+ * it stands, in ops/<name>.c.
  *
  * The first function of each pair is called at the end of prepare. Where the twin fits it sets *work,
  * or asks for scratch memory there, which sets it later; the second one is then called in place of
@@ -17,13 +17,14 @@
 
 tw_status tw_fast_conv_prepare(tw_engine *e, const tw_node *node, const tw_window *w,
                                const tw_requant *q, void **work);
+/* `weights` are the filter's as int8; here and below. */
 void tw_fast_conv(const tw_engine *e, const tw_node *node, const tw_window *w,
-                  const tw_requant *q, void *work);
+                  const tw_requant *q, const int8_t *weights, void *work);
 
 tw_status tw_fast_depthwise_prepare(tw_engine *e, const tw_node *node, const tw_window *w,
                                     const tw_requant *q, void **work);
 void tw_fast_depthwise(const tw_engine *e, const tw_node *node, const tw_window *w,
-                       const tw_requant *q, void *work);
+                       const tw_requant *q, const int8_t *weights, void *work);
 
 /* Rows of the input, [batches, depth], times rows of the weights, [channels, depth]. */
 tw_status tw_fast_dense_prepare(tw_engine *e, const tw_node *node, const tw_requant *q,
@@ -43,8 +44,8 @@ static inline tw_status tw_fast_conv_prepare(tw_engine *e, const tw_node *node, 
   return TW_OK;
 }
 static inline void tw_fast_conv(const tw_engine *e, const tw_node *node, const tw_window *w,
-                                const tw_requant *q, void *work) {
-  (void)e, (void)node, (void)w, (void)q, (void)work;
+                                const tw_requant *q, const int8_t *weights, void *work) {
+  (void)e, (void)node, (void)w, (void)q, (void)weights, (void)work;
 }
 static inline tw_status tw_fast_depthwise_prepare(tw_engine *e, const tw_node *node,
                                                   const tw_window *w, const tw_requant *q,
@@ -53,8 +54,8 @@ static inline tw_status tw_fast_depthwise_prepare(tw_engine *e, const tw_node *n
   return TW_OK;
 }
 static inline void tw_fast_depthwise(const tw_engine *e, const tw_node *node, const tw_window *w,
-                                     const tw_requant *q, void *work) {
-  (void)e, (void)node, (void)w, (void)q, (void)work;
+                                     const tw_requant *q, const int8_t *weights, void *work) {
+  (void)e, (void)node, (void)w, (void)q, (void)weights, (void)work;
 }
 static inline tw_status tw_fast_dense_prepare(tw_engine *e, const tw_node *node,
                                               const tw_requant *q, void **work) {

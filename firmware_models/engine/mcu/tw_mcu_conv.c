@@ -15,7 +15,7 @@ tw_status tw_fast_conv_prepare(tw_engine *e, const tw_node *node, const tw_windo
   (void)w;
   const tw_tensor *input = tw_input(e, node, 0), *filter = tw_input(e, node, 1);
   const uint32_t terms = tw_elements(filter) / (uint32_t)filter->dims[0];
-  if (filter->type != TW_INT8 || filter->dims[3] != input->dims[3] ||
+  if (input->type != TW_INT8 || filter->type != TW_INT8 || filter->dims[3] != input->dims[3] ||
       !tw_mcu_fits(tw_input(e, node, 2), q, filter->dims[0], terms)) {
     return TW_OK;
   }
@@ -137,7 +137,8 @@ TW_NOINLINE static void one_pixel(const layer *l, const patch *p, const int8_t *
 }
 
 void tw_fast_conv(const tw_engine *e, const tw_node *node, const tw_window *window,
-                  const tw_requant *q, void *work) {
+                  const tw_requant *q, const int8_t *weights, void *work) {
+  (void)weights; /* the filter's own */
   const tw_tensor *const tensors = tw_tensors(e);
   const tw_tensor *input = &tensors[node->inputs[0]], *filter = &tensors[node->inputs[1]],
                   *output = &tensors[node->outputs[0]];

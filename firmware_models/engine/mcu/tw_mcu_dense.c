@@ -5,7 +5,7 @@
 tw_status tw_fast_dense_prepare(tw_engine *e, const tw_node *node, const tw_requant *q,
                                 void **work) {
   const tw_tensor *weights = tw_input(e, node, 1);
-  if (weights->type == TW_INT8 && q->filter_zero_point == 0 &&
+  if (tw_input(e, node, 0)->type == TW_INT8 && weights->type == TW_INT8 && q->filter_zero_point == 0 &&
       tw_mcu_fits(tw_input(e, node, 2), q, tw_dim(weights, -2), (uint32_t)tw_dim(weights, -1))) {
     *work = work; /* not NULL; no memory is needed */
   }

@@ -8,7 +8,8 @@ tw_status tw_fast_depthwise_prepare(tw_engine *e, const tw_node *node, const tw_
   const tw_tensor *input = tw_input(e, node, 0), *filter = tw_input(e, node, 1);
   const int32_t channels = filter->dims[3], multiplier = channels / input->dims[3];
   const uint32_t taps = (uint32_t)window->height * window->width;
-  if (filter->type == TW_INT8 && (multiplier == 1 ? channels : multiplier) % 4 == 0 &&
+  if (input->type == TW_INT8 && filter->type == TW_INT8 &&
+      (multiplier == 1 ? channels : multiplier) % 4 == 0 &&
       window->dilation_h == 1 && window->dilation_w == 1 &&
       tw_mcu_fits(tw_input(e, node, 2), q, channels, taps)) {
     *work = work; /* not NULL; no memory is needed */
@@ -135,8 +136,8 @@ TW_NOINLINE static void pixel_shared(const tw_channel *first, tw_zero zero, cons
 }
 
 void tw_fast_depthwise(const tw_engine *e, const tw_node *node, const tw_window *w,
-                       const tw_requant *q, void *work) {
-  (void)work;
+                       const tw_requant *q, const int8_t *own, void *work) {
+  (void)own, (void)work;
   const tw_tensor *const tensors = tw_tensors(e);
   const tw_tensor *input = &tensors[node->inputs[0]], *filter = &tensors[node->inputs[1]],
                   *output = &tensors[node->outputs[0]];

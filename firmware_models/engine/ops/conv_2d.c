@@ -85,7 +85,6 @@ static tw_status prepare(tw_engine *e, tw_node *node) {
   }
   int32_t bias_type = tw_fb_u8(&e->fb, options, OPTION_BIAS_TYPE, TW_BIAS_FLOAT32);
   TW_TRY(tw_requant_prepare(e, node, channels, activation, bias_type, false, &c->q));
-  if (tw_input(e, node, 0)->type != TW_INT8) return TW_OK;
   return tw_fast_conv_prepare(e, node, &c->window, &c->q, &c->work);
 }
 
@@ -175,8 +174,8 @@ static void pixel_hybrid(const tw_pixel *p) {
 static int eval(tw_engine *e, tw_node *node) {
   const conv *c = node->data;
   const tw_window *window = &c->window;
-  if (tw_input(e, node, 0)->type == TW_INT8 && c->work != NULL) {
-    tw_fast_conv(e, node, window, &c->q, c->work);
+  if (c->work != NULL) {
+    tw_fast_conv(e, node, window, &c->q, tw_unpacked(tw_input(e, node, 1), c->unpacked), c->work);
     return TW_OK;
   }
   if (tw_is_hybrid(e, node)) {

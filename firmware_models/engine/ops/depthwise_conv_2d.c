@@ -87,7 +87,6 @@ static tw_status prepare(tw_engine *e, tw_node *node) {
     return tw_fail_type(e, "input 2", bias);
   }
   TW_TRY(tw_requant_prepare(e, node, channels, activation, TW_INT64, false, &d->q));
-  if (input->type != TW_INT8) return TW_OK;
   return tw_fast_depthwise_prepare(e, node, &d->window, &d->q, &d->work);
 }
 
@@ -155,8 +154,9 @@ static void pixel_hybrid(const tw_pixel *p) {
 static int eval(tw_engine *e, tw_node *node) {
   const depthwise *d = node->data;
   const tw_window *window = &d->window;
-  if (tw_input(e, node, 0)->type == TW_INT8 && d->work != NULL) {
-    tw_fast_depthwise(e, node, window, &d->q, d->work);
+  if (d->work != NULL) {
+    tw_fast_depthwise(e, node, window, &d->q, tw_unpacked(tw_input(e, node, 1), d->unpacked),
+                      d->work);
     return TW_OK;
   }
   if (tw_is_hybrid(e, node)) {

@@ -55,8 +55,7 @@ static tw_status prepare_quantized(tw_engine *e, tw_node *node, tw_fb_table opti
   int32_t bias_type = tw_fb_u8(&e->fb, options, OPTION_BIAS_TYPE, TW_BIAS_FLOAT32);
   TW_TRY(tw_requant_prepare(e, node, tw_dim(weights, -2), activation, bias_type, true, &d->q));
   TW_VERIFY(e, !packed || !d->q.per_channel, TW_E_PARAM, "scales per channel for int4 weights");
-  if (packed) return tw_request_scratch(e, (uint32_t)tw_dim(weights, -1), &d->row[0]);
-  if (tw_input(e, node, 0)->type != TW_INT8) return TW_OK;
+  if (packed) TW_TRY(tw_request_scratch(e, (uint32_t)tw_dim(weights, -1), &d->row[0]));
   return tw_fast_dense_prepare(e, node, &d->q, &d->work);
 }
 
@@ -157,7 +156,7 @@ static void row_f32(tw_range_f32 range, const float *x, const tw_tensor *weights
 static int eval(tw_engine *e, tw_node *node) {
   const tw_tensor *input = tw_input(e, node, 0);
   const dense *d = node->data;
-  if (input->type == TW_INT8 && d->work != NULL) {
+  if (input->type != TW_FLOAT32 && d->work != NULL) {
     tw_fast_dense(e, node, &d->q, d->work);
     return TW_OK;
   }

@@ -45,13 +45,18 @@ static bool is_3x3(const tw_window *w) {
          w->dilation_h == 1 && w->dilation_w == 1;
 }
 
+static bool has_tiles(const tw_tensor *input, const tw_tensor *output, const tw_window *w) {
+  const int32_t depth = input->dims[3], height = output->dims[1], width = output->dims[2];
+  return is_3x3(w) && input->type == TW_INT8 && depth % 8 == 0 && depth >= 16 &&
+         output->dims[3] >= 8 && height >= 4 && width >= 4 && width <= TW_SEGMENT;
+}
+
 static way way_of(const tw_tensor *input, const tw_tensor *output, const tw_window *w) {
   const int32_t depth = input->dims[3], taps = w->height * w->width;
   if (output->dims[0] * output->dims[1] * output->dims[2] < TW_GEMV_PIXELS) return FEW;
   if (taps == 1 && w->pad_h == 0 && w->pad_w == 0) return POINTS;
   if (w->dilation_w != 1 && w->width != 1) return ROWS;
-  const bool has_tiles = output->dims[1] >= 4 && output->dims[2] >= 4 && output->dims[2] <= TW_SEGMENT;
-  if (is_3x3(w) && depth % 8 == 0 && depth >= 16 && output->dims[3] >= 8 && has_tiles) return TILES;
+  if (has_tiles(input, output, w)) return TILES;
   const int32_t run = w->width * depth;
   return round_up(run) * w->height > round_up(run * w->height) * 5 / 4 ? WINDOWS : ROWS;
 }
@@ -127,15 +132,16 @@ static bool fits(const tw_engine *e, const tw_node *node, const tw_window *w, co
                   *output = tw_output(e, node, 0);
   const uint32_t depth = (uint32_t)input->dims[3], side = MAX_SIDE; /* products of three of them fit */
   const uint32_t columns = (uint32_t)tw_strip_columns(output, w);
-  if (filter->type != TW_INT8 || filter->dims[3] != input->dims[3] || tw_elements(output) == 0 ||
-      tw_elements(filter) / (uint32_t)filter->dims[0] > MAX_WIDTH ||
+  const uint32_t most = input->type == TW_INT8 ? MAX_WIDTH : TW_WIDE_TERMS;
+  if (filter->dims[3] != input->dims[3] || tw_elements(output) == 0 ||
+      tw_elements(filter) / (uint32_t)filter->dims[0] > most ||
       (uint32_t)output->dims[2] > side || (uint32_t)output->dims[1] > side ||
       (uint32_t)tw_window_span(w->height, w->dilation_h) > side || columns > side ||
       columns * depth > TW_WORK_BYTES) {
     return false;
   }
   return make_plan(input, filter, output, w, NULL).bytes <= TW_WORK_BYTES &&
-         tw_scales_fit(q, filter->dims[0]);
+         (input->type == TW_INT16 || tw_scales_fit(q, filter->dims[0]));
 }
 
 tw_status tw_fast_conv_prepare(tw_engine *e, const tw_node *node, const tw_window *w,
@@ -150,31 +156,29 @@ tw_status tw_fast_conv_prepare(tw_engine *e, const tw_node *node, const tw_windo
 static void put_points(const tw_tensor *input, const tw_tensor *output, const tw_window *w,
                        const plan *p, int32_t zero, int32_t first, int32_t count) {
   const int32_t depth = p->depth, width = output->dims[2], height = output->dims[1];
-  const int8_t *const x = input->data, *const end = x + input->bytes;
   int16_t *out = p->side_by_side;
   if (w->stride_h == 1 && w->stride_w == 1) {
-    const int8_t *const from = x + first * depth;
-    tw_widen(from, zero, count * depth, (int32_t)(end - from), out);
+    tw_take(input, zero, first * depth, count * depth, out);
     return;
   }
   for (int32_t i = first; i < first + count; i++, out += depth) {
     const int32_t row = i / width, image = row / height, y = row % height * w->stride_h;
     const int32_t pixel = (image * input->dims[1] + y) * input->dims[2] + i % width * w->stride_w;
-    tw_widen(x + pixel * depth, zero, depth, (int32_t)(end - (x + pixel * depth)), out);
+    tw_take(input, zero, pixel * depth, depth, out);
   }
 }
 
 static void run_points(const tw_tensor *input, const tw_tensor *output, const tw_window *w,
-                       const plan *p, const tw_gemm *g) {
+                       int32_t zero, const plan *p, const tw_gemm *g) {
   const int32_t pixels = output->dims[0] * output->dims[1] * output->dims[2];
   p->starts[0] = p->side_by_side;
   tw_lines part = {.starts = p->starts, .height = 1, .run = p->run, .lines = 1, .step = p->depth,
                    .out = output->data};
   for (int32_t first = 0; first < pixels; first += part.pixels) {
     part.pixels = tw_min(p->pixels, pixels - first);
-    put_points(input, output, w, p, g->scales.q->input_zero_point, first, part.pixels);
+    put_points(input, output, w, p, zero, first, part.pixels);
     tw_lines_run(g, &part);
-    part.out += part.pixels * g->scales.channels;
+    part.out = tw_gemm_next(g, part.out, part.pixels);
   }
 }
 
@@ -195,7 +199,7 @@ static void run_rows(tw_strip *s, const plan *p, const tw_tensor *output, const 
         }
       }
       tw_lines_run(g, &part);
-      part.out += part.lines * part.pixels * g->scales.channels;
+      part.out = tw_gemm_next(g, part.out, part.lines * part.pixels);
     }
   }
 }
@@ -282,7 +286,7 @@ static void run_windows(tw_strip *s, const plan *p, const tw_tensor *output, con
         part.pixels += count;
         if (part.pixels < p->pixels) continue;
         tw_lines_run(g, &part);
-        part.out += part.pixels * g->scales.channels;
+        part.out = tw_gemm_next(g, part.out, part.pixels);
         part.pixels = 0;
       }
     }
@@ -291,11 +295,11 @@ static void run_windows(tw_strip *s, const plan *p, const tw_tensor *output, con
 }
 
 static void run_few(tw_strip *s, const plan *p, const tw_tensor *output, const tw_gemm *g) {
-  int8_t *out = output->data;
+  void *out = output->data;
   for (int32_t b = 0; b < output->dims[0]; b++) {
     for (int32_t y = 0; y < output->dims[1]; y++) {
       tw_strip_move(s, b, y);
-      for (int32_t x = 0; x < output->dims[2]; x++, out += g->scales.channels) {
+      for (int32_t x = 0; x < output->dims[2]; x++, out = tw_gemm_next(g, out, 1)) {
         put_window(s, y, x, p->side_by_side);
         tw_gemv_run(g, p->side_by_side, out);
       }
@@ -304,22 +308,23 @@ static void run_few(tw_strip *s, const plan *p, const tw_tensor *output, const t
 }
 
 void tw_fast_conv(const tw_engine *e, const tw_node *node, const tw_window *w,
-                  const tw_requant *q, void *work) {
+                  const tw_requant *q, const int8_t *weights, void *work) {
   const tw_tensor *input = tw_input(e, node, 0), *filter = tw_input(e, node, 1),
-                  *output = tw_output(e, node, 0);
+                  *output = tw_output(e, node, 0), *bias = tw_input(e, node, 2);
+  const bool is_i16 = input->type == TW_INT16;
+  const int32_t zero = is_i16 ? 0 : q->input_zero_point; /* those of int16 count as 0 */
   const plan p = make_plan(input, filter, output, w, work);
   const int32_t width = w->height * w->width * input->dims[3];
-  const uint32_t most = (uint32_t)width * 255 * 128;
-  tw_gemm g = {.weights = filter->data, .width = width,
-               .scales = tw_scales_of(q, tw_input(e, node, 2), filter->dims[0], most),
+  tw_gemm g = {.weights = weights, .width = width, .is_i16 = is_i16,
+               .scales = tw_scales_of(q, bias, filter->dims[0], (uint32_t)width * 255 * 128),
                .widened = p.widened, .sums = p.sums, .apart = p.apart,
                .constants = p.constants, .is_constant = p.is_constant};
   if (p.way != FEW) tw_gemm_prepare(&g);
   if (p.way == POINTS) {
-    run_points(input, output, w, &p, &g);
+    run_points(input, output, w, zero, &p, &g);
     return;
   }
-  tw_strip s = {.input = input, .window = w, .zero = q->input_zero_point, .columns = p.columns,
+  tw_strip s = {.input = input, .window = w, .zero = zero, .columns = p.columns,
                 .step = p.step, .capacity = p.capacity, .paired = p.way == TILES,
                 .zeros = p.rows, .rows = p.rows + p.step};
   memset(p.rows, 0, (size_t)tw_strip_bytes(p.step, p.capacity));

@@ -92,15 +92,15 @@ static void set_images(images *i, const tw_engine *e, const tw_node *node, const
 }
 
 static bool fits(const tw_engine *e, const tw_node *node, const tw_window *w, const tw_requant *q) {
-  const tw_tensor *filter = tw_input(e, node, 1);
-  const int32_t channels = filter->dims[3];
-  if (filter->type != TW_INT8 || channels != tw_input(e, node, 0)->dims[3] || channels > MAX_SIDE ||
-      w->width * w->height > MAX_TAPS || w->dilation_h != 1 || w->dilation_w != 1) {
+  const tw_tensor *input = tw_input(e, node, 0);
+  const int32_t channels = tw_input(e, node, 1)->dims[3];
+  if (channels != input->dims[3] || channels > MAX_SIDE || w->width * w->height > MAX_TAPS ||
+      w->dilation_h != 1 || w->dilation_w != 1) {
     return false;
   }
   images i;
   set_images(&i, e, node, w);
-  return memory_fits(&i) && tw_scales_fit(q, channels);
+  return memory_fits(&i) && (input->type == TW_INT16 || tw_scales_fit(q, channels));
 }
 
 tw_status tw_fast_depthwise_prepare(tw_engine *e, const tw_node *node, const tw_window *w,
@@ -113,18 +113,17 @@ tw_status tw_fast_depthwise_prepare(tw_engine *e, const tw_node *node, const tw_
 
 /* Eight weights of a tap, from channel `c` on, as int16 and times their gains; zeros for a tap or
  * channels that the filter lacks. */
-TW_INLINE v128_t eight_weights(const tw_tensor *filter, const tw_window *w, int32_t y, int32_t x,
-                               int32_t c, v128_t gains) {
-  const int32_t channels = filter->dims[3];
+TW_INLINE v128_t eight_weights(const int8_t *weights, const tw_window *w, int32_t channels, int32_t y,
+                               int32_t x, int32_t c, v128_t gains) {
   if (y >= w->height || x >= w->width) return wasm_i16x8_splat(0);
-  const int8_t *from = (const int8_t *)filter->data + (y * w->width + x) * channels + c;
+  const int8_t *from = weights + (y * w->width + x) * channels + c;
   if (c + 8 <= channels) return wasm_i16x8_mul(wasm_i16x8_load8x8(from), gains);
   int8_t some[8] = {0};
   for (int32_t i = 0; i < channels - c; i++) some[i] = from[i];
   return wasm_i16x8_mul(wasm_i16x8_load8x8(some), gains);
 }
 
-static void pack_weights(const tw_tensor *filter, const tw_window *w, const plan *p) {
+static void pack_weights(const int8_t *weights, const tw_window *w, const plan *p) {
   const int32_t next = p->rows * p->taps * 8;
   int16_t *out = p->weights;
   for (int32_t c = 0; c < p->depth; c += 8, out += next) {
@@ -134,8 +133,9 @@ static void pack_weights(const tw_tensor *filter, const tw_window *w, const plan
       for (int32_t x = 0; x < p->taps; x++, out += 8) {
         const bool flat = is_flat(w);
         const int32_t row = 2 * y, column = x * p->tap_step;
-        const v128_t a = eight_weights(filter, w, row, column, c, gains);
-        const v128_t b = eight_weights(filter, w, row + !flat, column + flat, c, gains);
+        const v128_t a = eight_weights(weights, w, p->channels, row, column, c, gains);
+        const v128_t b =
+            eight_weights(weights, w, p->channels, row + !flat, column + flat, c, gains);
         wasm_v128_store(out, wasm_i16x8_shuffle(a, b, 0, 8, 1, 9, 2, 10, 3, 11));
         wasm_v128_store(out + next, wasm_i16x8_shuffle(a, b, 4, 12, 5, 13, 6, 14, 7, 15));
       }
@@ -143,7 +143,13 @@ static void pack_weights(const tw_tensor *filter, const tw_window *w, const plan
   }
 }
 
-static void set_scales(const tw_requant *q, const tw_tensor *bias, const plan *p) {
+static void set_scales(const tw_requant *q, const tw_tensor *bias, bool is_i16, const plan *p) {
+  if (is_i16) {
+    for (int32_t c = 0; c < p->depth; c += 4) {
+      wasm_v128_store64_lane(p->scales[c / 4].gains, wasm_i16x8_splat(1), 0);
+    }
+    return;
+  }
   const uint32_t most = 2 * (uint32_t)(p->rows * p->taps) * 255 * 128;
   const tw_scales all = tw_scales_of(q, bias, p->channels, most);
   for (int32_t c = 0; c < p->depth; c += 4) {
@@ -155,12 +161,17 @@ static void set_scales(const tw_requant *q, const tw_tensor *bias, const plan *p
 
 /* ---- rows of pairs ---- */
 
-/* Eight elements, of which `room` may be read. */
-TW_INLINE v128_t load(const int8_t *x, int32_t room, v128_t zeros) {
-  if (room >= 8) return wasm_i16x8_sub(wasm_i16x8_load8x8(x), zeros);
-  int8_t some[8] = {0};
-  for (int32_t i = 0; i < room; i++) some[i] = x[i];
-  return wasm_i16x8_sub(wasm_i16x8_load8x8(some), zeros);
+/* Eight elements of int8 or int16. */
+TW_INLINE v128_t load(const int8_t *x, bool is_i16, v128_t zeros) {
+  return is_i16 ? wasm_v128_load(x) : wasm_i16x8_sub(wasm_i16x8_load8x8(x), zeros);
+}
+
+/* Of which some may be behind the end. */
+TW_INLINE v128_t load_some(const int8_t *x, bool is_i16, const int8_t *end, v128_t zeros) {
+  int8_t some[16] = {0};
+  const int32_t bytes = is_i16 ? 16 : 8, room = (int32_t)(end - x);
+  for (int32_t i = 0; i < tw_min(room, bytes); i++) some[i] = x[i];
+  return load(some, is_i16, zeros);
 }
 
 TW_INLINE void put_pair(v128_t x, v128_t y, int32_t next, int16_t *out) {
@@ -170,54 +181,59 @@ TW_INLINE void put_pair(v128_t x, v128_t y, int32_t next, int16_t *out) {
 
 /* Pairs of `columns` columns, the first ones from a on and the second ones from b on, where there is
  * such. `end` is that of the image. */
-TW_INLINE void put_pairs_of(const int8_t *a, const int8_t *b, bool has_a, bool has_b,
+TW_INLINE void put_pairs_of(const int8_t *a, const int8_t *b, bool has_a, bool has_b, bool is_i16,
                             const int8_t *end, int32_t columns, const plan *p, v128_t zeros,
                             int16_t *out) {
   const v128_t none = wasm_i16x8_splat(0);
-  const int32_t step = p->channels, next = p->columns * 8;
+  const int32_t size = is_i16 ? 2 : 1, step = p->channels * size, next = p->columns * 8;
   for (int32_t c = 0; c < p->depth; c += 8, out += 2 * next) {
-    const int8_t *s = has_a ? a + c : b + c, *t = has_b ? b + c : a + c;
+    const int8_t *s = (has_a ? a : b) + c * size, *t = (has_b ? b : a) + c * size;
     const int8_t *const later = s < t ? t : s;
     int32_t i = columns;
     int16_t *to = out;
-    if (end - later >= (columns - 1) * step + 8) {
+    if (end - later >= (columns - 1) * step + 8 * size) {
       for (; i > 0; i--, s += step, t += step, to += 8) {
-        put_pair(has_a ? load(s, 8, zeros) : none, has_b ? load(t, 8, zeros) : none, next, to);
+        put_pair(has_a ? load(s, is_i16, zeros) : none, has_b ? load(t, is_i16, zeros) : none, next, to);
       }
     }
     for (; i > 0; i--, s += step, t += step, to += 8) {
-      put_pair(has_a ? load(s, (int32_t)(end - s), zeros) : none,
-               has_b ? load(t, (int32_t)(end - t), zeros) : none, next, to);
+      put_pair(has_a ? load_some(s, is_i16, end, zeros) : none,
+               has_b ? load_some(t, is_i16, end, zeros) : none, next, to);
     }
   }
 }
 
-static TW_NOINLINE void put_pairs(const int8_t *a, const int8_t *b, const int8_t *end,
+static TW_NOINLINE void put_pairs(const int8_t *a, const int8_t *b, bool is_i16, const int8_t *end,
                                   int32_t columns, const plan *p, v128_t zeros, int16_t *out) {
-  if (a != NULL && b != NULL) put_pairs_of(a, b, true, true, end, columns, p, zeros, out);
-  if (a != NULL && b == NULL) put_pairs_of(a, b, true, false, end, columns, p, zeros, out);
-  if (a == NULL && b != NULL) put_pairs_of(a, b, false, true, end, columns, p, zeros, out);
+  if (is_i16) {
+    put_pairs_of(a, b, a != NULL, b != NULL, true, end, columns, p, zeros, out);
+  } else if (a != NULL && b != NULL) {
+    put_pairs_of(a, b, true, true, false, end, columns, p, zeros, out);
+  } else {
+    put_pairs_of(a, b, a != NULL, b != NULL, false, end, columns, p, zeros, out);
+  }
 }
 
 /* Row `y` of an image and what is beside it or below. Pairs of the padding are zeros already. */
 static void put_row(const images *i, const plan *p, int32_t zero, int32_t image, int32_t y,
                     int16_t *out) {
   const tw_window *w = &i->window;
-  const int32_t height = i->input.dims[1], width = i->input.dims[2], channels = p->channels;
+  const bool is_i16 = i->input.type == TW_INT16;
+  const int32_t height = i->input.dims[1], width = i->input.dims[2], pad = w->pad_w;
+  const int32_t pixel = p->channels * (is_i16 ? 2 : 1); /* bytes */
   const int8_t *const first = i->input.data, *const end = first + i->input.bytes;
-  const int8_t *const row = first + (image * height + y) * width * channels;
+  const int8_t *const row = first + (image * height + y) * width * pixel;
   const v128_t zeros = wasm_i16x8_splat((int16_t)zero);
-  const int32_t pad = w->pad_w;
   if (!is_flat(w)) {
-    put_pairs(y < 0 ? NULL : row, y + 1 < height ? row + width * channels : NULL, end,
+    put_pairs(y < 0 ? NULL : row, y + 1 < height ? row + width * pixel : NULL, is_i16, end,
               tw_min(width, p->columns - pad), p, zeros, out + pad * 8);
     return;
   }
-  if (pad > 0) put_pairs(NULL, row, end, 1, p, zeros, out + (pad - 1) * 8);
+  if (pad > 0) put_pairs(NULL, row, is_i16, end, 1, p, zeros, out + (pad - 1) * 8);
   const int32_t inside = tw_min(width - 1, p->columns - pad);
-  put_pairs(row, row + channels, end, inside, p, zeros, out + pad * 8);
+  put_pairs(row, row + pixel, is_i16, end, inside, p, zeros, out + pad * 8);
   if (inside == width - 1 && pad + inside < p->columns) {
-    put_pairs(row + inside * channels, NULL, end, 1, p, zeros, out + (pad + inside) * 8);
+    put_pairs(row + inside * pixel, NULL, is_i16, end, 1, p, zeros, out + (pad + inside) * 8);
   }
 }
 
@@ -314,9 +330,10 @@ static TW_NOINLINE void sum_any(const plan *p, const part *of, const int16_t *we
   }
 }
 
-/* Lines of output that follow one another, four channels at a time. */
+/* Lines of output that follow one another, four channels at a time; `first` is the number of their
+ * first pixel. */
 static void run_lines(const images *of, const plan *p, int32_t lines, const tw_requant *q,
-                      int8_t *out) {
+                      const tw_tensor *bias, int32_t first) {
   const int32_t width = of->output.dims[2], step = of->window.stride_w * 8;
   const bool is_3x3 = p->rows == 2 && p->taps == 3;
   for (int32_t c = 0; c < p->channels; c += 4) {
@@ -325,8 +342,15 @@ static void run_lines(const images *of, const plan *p, int32_t lines, const tw_r
       const part some = {p->starts, lines, tw_min(width - x, SEGMENT),
                          c / 4 * p->columns * 8 + x * step, step};
       (is_3x3 ? sum_3x3 : sum_any)(p, &some, w, p->sums);
-      tw_finish(p->sums, lines * some.pixels, &p->scales[c / 4], q, tw_min(p->channels - c, 4),
-                p->channels, out + x * p->channels + c);
+      const int32_t pixels = lines * some.pixels, count = tw_min(p->channels - c, 4),
+                    at = (first + x) * p->channels + c;
+      if (of->input.type == TW_INT16) {
+        tw_finish_i16(p->sums, 4, pixels, q, bias, c, count, p->channels,
+                      (int16_t *)of->output.data + at);
+      } else {
+        tw_finish(p->sums, pixels, &p->scales[c / 4], q, count, p->channels,
+                  (int8_t *)of->output.data + at);
+      }
     }
   }
 }
@@ -336,7 +360,7 @@ TW_INLINE void store(v128_t x, int8_t *out) {
 }
 
 /* One output pixel a image: nothing is prepared, as it would be used once. */
-static void run_single(const tw_tensor *input, const tw_tensor *filter, const tw_tensor *output,
+static void run_single(const tw_tensor *input, const int8_t *weights, const tw_tensor *output,
                        const tw_tensor *bias, const tw_window *w, const tw_requant *q) {
   const int32_t channels = input->dims[3], width = input->dims[2], height = input->dims[1];
   const int32_t top = -w->pad_h, left = -w->pad_w;
@@ -356,7 +380,7 @@ static void run_single(const tw_tensor *input, const tw_tensor *filter, const tw
       v128_t low = s0.bias, high = s1.bias;
       for (int32_t y = first_row; y < rows; y++) {
         const int8_t *x = image + ((top + y) * width + left) * channels + c;
-        const int8_t *f = (const int8_t *)filter->data + y * w->width * channels + c;
+        const int8_t *f = weights + y * w->width * channels + c;
         for (int32_t i = first_column * channels; i < columns * channels; i += channels) {
           const v128_t u = wasm_i16x8_sub(wasm_i16x8_load8x8(x + i), zero),
                        v = wasm_i16x8_load8x8(f + i);
@@ -371,29 +395,31 @@ static void run_single(const tw_tensor *input, const tw_tensor *filter, const tw
 }
 
 void tw_fast_depthwise(const tw_engine *e, const tw_node *node, const tw_window *w,
-                       const tw_requant *q, void *work) {
+                       const tw_requant *q, const int8_t *weights, void *work) {
   images of;
   set_images(&of, e, node, w);
   w = &of.window;
-  const tw_tensor *output = &of.output, *filter = tw_input(e, node, 1), *bias = tw_input(e, node, 2);
-  if (output->dims[1] * output->dims[2] == 1 && of.input.dims[3] % 8 == 0) {
-    run_single(&of.input, filter, output, bias, w, q);
+  const tw_tensor *output = &of.output, *bias = tw_input(e, node, 2);
+  const bool is_i16 = of.input.type == TW_INT16;
+  if (output->dims[1] * output->dims[2] == 1 && of.input.dims[3] % 8 == 0 && !is_i16) {
+    run_single(&of.input, weights, output, bias, w, q);
     return;
   }
   const plan p = make_plan(&of, work);
-  set_scales(q, bias, &p);
-  pack_weights(filter, w, &p);
+  set_scales(q, bias, is_i16, &p);
+  pack_weights(weights, w, &p);
   memset(p.kept, -1, (size_t)p.capacity * sizeof *p.kept);
   memset(p.zeros, 0, (size_t)(p.columns * 8 + p.row_step * p.capacity) * sizeof *p.zeros);
-  int8_t *out = output->data;
+  const int32_t zero = is_i16 ? 0 : q->input_zero_point; /* those of int16 count as 0 */
+  int32_t first = 0;
   for (int32_t b = 0; b < output->dims[0]; b++) {
     for (int32_t y = 0, lines; y < output->dims[1]; y += lines) {
       lines = tw_min(p.lines, output->dims[1] - y);
       for (int32_t i = 0; i < lines; i++) {
-        set_starts(&of, &p, q->input_zero_point, b, y + i, p.starts + i * p.rows);
+        set_starts(&of, &p, zero, b, y + i, p.starts + i * p.rows);
       }
-      run_lines(&of, &p, lines, q, out);
-      out += lines * output->dims[2] * p.channels;
+      run_lines(&of, &p, lines, q, bias, first);
+      first += lines * output->dims[2];
     }
   }
 }

@@ -20,6 +20,7 @@ void tw_gemm_prepare(tw_gemm *g) {
   const int32_t width = g->width;
   const int8_t *w = g->weights;
   g->has_constants = false;
+  if (g->is_i16) return;
   for (int32_t c = 0; c < tw_min(g->scales.channels, TW_CONSTANTS); c++, w += width) {
     g->is_constant[c] = *w == 0 && all_zero(w, width);
     g->has_constants |= g->is_constant[c];
@@ -31,17 +32,17 @@ static bool is_constant(const tw_gemm *g, int32_t channel) {
   return g->has_constants && channel < TW_CONSTANTS && g->is_constant[channel];
 }
 
-void tw_gemm_run(const tw_gemm *g, int8_t *out, int32_t pixels,
+void tw_gemm_run(const tw_gemm *g, void *out, int32_t pixels,
                  void (*run)(const tw_gemm *g, const tw_group *of, const void *data), const void *data) {
   const int32_t channels = g->scales.channels;
   for (int32_t i = 0; g->has_constants && i < pixels; i++) {
-    memcpy(out + i * channels, g->constants, (size_t)channels);
+    memcpy((int8_t *)out + i * channels, g->constants, (size_t)channels);
   }
-  tw_group of = {.count = 0};
+  tw_group of = {.count = 0, .scale.gains = {1, 1, 1, 1}};
   for (int32_t c = 0; c < channels; c++) {
     if (!is_constant(g, c)) of.channels[of.count++] = c;
     if (of.count < TW_GROUP && (of.count == 0 || c < channels - 1)) continue;
-    tw_scale4_set(&of.scale, &g->scales, of.channels, of.count);
+    if (!g->is_i16) tw_scale4_set(&of.scale, &g->scales, of.channels, of.count);
     run(g, &of, data);
     of.count = 0;
   }
@@ -112,8 +113,14 @@ void tw_gemm_multiply(const int16_t *const *starts, int32_t x, int32_t step_x, i
 
 /* Channels that are no neighbours are put side by side first. */
 void tw_gemm_finish(const tw_gemm *g, const tw_group *of, const int32_t *sums, int32_t pixels,
-                    int8_t *out) {
+                    void *to) {
   const int32_t first = of->channels[0], count = of->count, channels = g->scales.channels;
+  if (g->is_i16) {
+    tw_finish_i16(sums, TW_GROUP, pixels, g->scales.q, g->scales.bias, first, count, channels,
+                  (int16_t *)to + first);
+    return;
+  }
+  int8_t *out = to;
   if (of->channels[count - 1] - first == count - 1) {
     tw_finish(sums, pixels, &of->scale, g->scales.q, count, channels, out + first);
     return;
@@ -134,13 +141,13 @@ static void run_group(const tw_gemm *g, const tw_group *of, const void *data) {
     }
   }
   const int16_t *const *starts = l->starts;
-  int8_t *out = l->out;
+  void *out = l->out;
   for (int32_t line = 0; line < l->lines; line++, starts += l->height) {
     for (int32_t x = 0; x < l->pixels; x += TW_SEGMENT) {
       const int32_t pixels = tw_min(l->pixels - x, TW_SEGMENT);
       tw_gemm_multiply(starts, x * l->step, l->step, l->height, steps, g->widened, pixels, g->sums);
       tw_gemm_finish(g, of, g->sums, pixels, out);
-      out += pixels * g->scales.channels;
+      out = tw_gemm_next(g, out, pixels);
     }
   }
 }

@@ -1,4 +1,4 @@
-/* Filters of int8 times pixels of int16, to int8. */
+/* Filters of int8 times pixels of int16, to int8 or int16. */
 #ifndef TW_GEMM_H
 #define TW_GEMM_H
 
@@ -12,7 +12,8 @@ enum { TW_GROUP = 4, TW_SEGMENT = 128, TW_CONSTANTS = 1024 };
 typedef struct {
   const int8_t *weights; /* [channels, width] */
   int32_t width;
-  tw_scales scales;
+  bool is_i16;           /* outputs; widths are TW_WIDE_TERMS at most then */
+  tw_scales scales;      /* of int8; of int16 only what it is made of */
   int16_t *widened;  /* of a group */
   int32_t *sums;     /* [TW_SEGMENT + 3, TW_GROUP] */
   int8_t *apart;     /* [TW_SEGMENT, TW_GROUP] */
@@ -32,7 +33,7 @@ void tw_gemm_prepare(tw_gemm *g);
 
 /* Call `run` for each group of filters that have weights, which makes the outputs of `pixels` pixels
  * from `out` on; those of filters without are set here. */
-void tw_gemm_run(const tw_gemm *g, int8_t *out, int32_t pixels,
+void tw_gemm_run(const tw_gemm *g, void *out, int32_t pixels,
                  void (*run)(const tw_gemm *g, const tw_group *of, const void *data), const void *data);
 
 /* A run of the filter of a channel, number `i` of a group, from element `first` on: widened, times its
@@ -49,7 +50,12 @@ void tw_gemm_multiply(const int16_t *const *starts, int32_t x, int32_t step, int
 /* Sums of up to TW_SEGMENT pixels to outputs of a group, in rows of all channels. Sums of up to three
  * pixels more are read. */
 void tw_gemm_finish(const tw_gemm *g, const tw_group *of, const int32_t *sums, int32_t pixels,
-                    int8_t *out);
+                    void *out);
+
+/* What is `pixels` pixels of output behind. */
+TW_INLINE void *tw_gemm_next(const tw_gemm *g, void *out, int32_t pixels) {
+  return (uint8_t *)out + ((pixels * g->scales.channels) << g->is_i16);
+}
 
 /* Lines of output pixels. Line i has `pixels` of them; starts[i * height] and so on and `step` are as
  * above. Up to 8 elements are read past what a run meets. */
@@ -57,7 +63,7 @@ typedef struct {
   const int16_t *const *starts;
   int32_t height, run; /* of filters */
   int32_t lines, pixels, step;
-  int8_t *out; /* [lines, pixels, channels] */
+  void *out; /* [lines, pixels, channels] */
 } tw_lines;
 
 void tw_lines_run(const tw_gemm *g, const tw_lines *l);
@@ -65,6 +71,6 @@ void tw_lines_run(const tw_gemm *g, const tw_lines *l);
 /* One pixel, whose elements lie side by side, times filters that are read where they lie: faster for
  * fewer than TW_GEMV_PIXELS. */
 enum { TW_GEMV_PIXELS = 3 };
-void tw_gemv_run(const tw_gemm *g, const int16_t *x, int8_t *out);
+void tw_gemv_run(const tw_gemm *g, const int16_t *x, void *out);
 
 #endif

@@ -2,20 +2,20 @@
 
 /* One pixel at a time, four filters at a time: each is read where it lies. */
 
-enum { MOST = 128 }; /* filters whose sums are kept */
+enum { MOST = 128 }; /* filters whose sums are kept, a multiple of 4 */
 
 TW_INLINE v128_t widened(const int8_t *w) { return wasm_i16x8_load8x8(w); }
 
-/* Sums of products with `channels` filters, four at a time. The innermost loop has a function of its
- * own, as that of tw_gemm. */
-static TW_NOINLINE void multiply(const int16_t *x, const int8_t *weights, int32_t depth,
+/* Sums of products with `channels` filters that lie `step` apart, four at a time. The innermost loop
+ * has a function of its own, as that of tw_gemm. */
+static TW_NOINLINE void multiply(const int16_t *x, const int8_t *weights, int32_t step, int32_t depth,
                                  int32_t channels, int32_t *sums) {
   const v128_t zero = wasm_i32x4_splat(0);
   for (int32_t c = 0; c < channels; c += 4, sums += 4) {
     const int32_t last = channels - 1;
-    const int8_t *w0 = weights + c * depth, *w1 = weights + tw_min(c + 1, last) * depth,
-                 *w2 = weights + tw_min(c + 2, last) * depth,
-                 *w3 = weights + tw_min(c + 3, last) * depth;
+    const int8_t *w0 = weights + c * step, *w1 = weights + tw_min(c + 1, last) * step,
+                 *w2 = weights + tw_min(c + 2, last) * step,
+                 *w3 = weights + tw_min(c + 3, last) * step;
     v128_t s0 = zero, s1 = zero, s2 = zero, s3 = zero;
     const int16_t *at = x, *const end = x + depth;
     for (; at + 16 <= end; at += 16, w0 += 16, w1 += 16, w2 += 16, w3 += 16) {
@@ -70,12 +70,32 @@ static TW_NOINLINE void finish(const tw_scales *of, const int32_t *sums, int32_t
   }
 }
 
-void tw_gemv_run(const tw_gemm *g, const int16_t *x, int8_t *out) {
+/* Of int16, as many terms at a time as an int32 holds. */
+static void finish_i16(const tw_gemm *g, const int16_t *x, int32_t first, int32_t end, int16_t *out) {
+  const tw_requant *q = g->scales.q;
+  int32_t sums[MOST];
+  int64_t totals[MOST] = {0};
+  for (int32_t i = 0, n; i < g->width; i += n) {
+    n = tw_min(g->width - i, TW_WIDE_TERMS & ~15);
+    multiply(x + i, g->weights + first * g->width + i, g->width, n, end - first, sums);
+    for (int32_t c = 0; c < end - first; c++) totals[c] += sums[c];
+  }
+  for (int32_t c = first; c < end; c++) {
+    const int64_t sum = tw_add_bias(totals[c - first], g->scales.bias, c);
+    out[c] = (int16_t)tw_clamp(tw_requant_i64(q, sum, c), q->low, q->high);
+  }
+}
+
+void tw_gemv_run(const tw_gemm *g, const int16_t *x, void *out) {
   const int32_t depth = g->width, channels = g->scales.channels;
   int32_t sums[MOST];
   for (int32_t c = 0, end; c < channels; c = end) {
     end = tw_min(c + MOST, channels);
-    multiply(x, g->weights + c * depth, depth, end - c, sums);
+    if (g->is_i16) {
+      finish_i16(g, x, c, end, out);
+      continue;
+    }
+    multiply(x, g->weights + c * depth, depth, depth, end - c, sums);
     finish(&g->scales, sums, c, end, out);
   }
 }

@@ -233,3 +233,13 @@ void tw_finish(const int32_t *sums, int32_t pixels, const tw_scale4 *s, const tw
     finish_scaled(sums, pixels, s, q, step, out);
   }
 }
+
+void tw_finish_i16(const int32_t *sums, int32_t lanes, int32_t pixels, const tw_requant *q,
+                   const tw_tensor *bias, int32_t first, int32_t count, int32_t step, int16_t *out) {
+  for (; pixels > 0; pixels--, sums += lanes, out += step) {
+    for (int32_t i = 0; i < count; i++) {
+      const int64_t sum = tw_add_bias(sums[i], bias, first + i);
+      out[i] = (int16_t)tw_clamp(tw_requant_i64(q, sum, first + i), q->low, q->high);
+    }
+  }
+}

@@ -31,6 +31,20 @@ TW_INLINE void tw_widen(const int8_t *x, int32_t zero, int32_t n, int32_t room, 
   for (; i < n; i++) out[i] = (int16_t)(x[i] - zero);
 }
 
+/* The same of elements from number `first` on, of a tensor of int8; those of int16 as they are. What is
+ * written past n has no meaning. */
+TW_INLINE void tw_take(const tw_tensor *x, int32_t zero, int32_t first, int32_t n, int16_t *out) {
+  if (x->type == TW_INT8) {
+    const int32_t room = (int32_t)x->bytes - first;
+    tw_widen((const int8_t *)x->data + first, zero, n, room, out);
+    return;
+  }
+  const int16_t *from = (const int16_t *)x->data + first;
+  int32_t i = 0;
+  for (; i + 8 <= n; i += 8) wasm_v128_store(out + i, wasm_v128_load(from + i));
+  for (; i < n; i++) out[i] = from[i];
+}
+
 TW_INLINE v128_t tw_add_dot(v128_t sum, v128_t a, v128_t b) {
   return wasm_i32x4_add(sum, wasm_i32x4_dot_i16x8(a, b));
 }
@@ -128,6 +142,18 @@ TW_INLINE v128_t tw_rescale_even_any(v128_t x, const tw_even_scale *s) {
 typedef struct {
   v128_t bias, multiplier, nudge_low, nudge_high, power, step;
 } tw_lane_scale;
+
+/* ---- sums of int16 ----
+ *
+ * A product of int16 with int8 is at most 2^22, so that so many of them fit into an int32. */
+enum { TW_WIDE_TERMS = 511 };
+
+/* Sums of `count` channels, of `lanes` a pixel, to outputs of int16 that lie `step` apart from pixel to
+ * pixel. */
+void tw_finish_i16(const int32_t *sums, int32_t lanes, int32_t pixels, const tw_requant *q,
+                   const tw_tensor *bias, int32_t first, int32_t count, int32_t step, int16_t *out);
+
+/* ---- scales of layers ---- */
 
 /* A layer's scales: `most` bounds the magnitude of accumulators without their bias; `shift` is what all
  * channels shift by, or 0: they don't, or accumulators may be too large. */

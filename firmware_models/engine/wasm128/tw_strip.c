@@ -29,15 +29,13 @@ static void widen_row(const tw_strip *s, int32_t y) {
   const tw_tensor *input = s->input;
   const int32_t width = input->dims[2], depth = input->dims[3];
   const int32_t first = s->window->pad_w, columns = tw_min(first + width, s->columns) - first;
-  const int8_t *const end = (const int8_t *)input->data + input->bytes;
-  const int8_t *in = (const int8_t *)input->data +
-                     (size_t)(s->image * input->dims[1] + y) * (size_t)(width * depth);
+  const int32_t row = (s->image * input->dims[1] + y) * width * depth;
   int16_t *const out = s->rows + y % s->capacity * s->step;
   if (s->paired) {
-    widen_pairs(s, in, out);
+    widen_pairs(s, (const int8_t *)input->data + row, out);
     return;
   }
-  tw_widen(in, s->zero, columns * depth, (int32_t)(end - in), out + first * depth);
+  tw_take(input, s->zero, row, columns * depth, out + first * depth);
   for (int32_t i = (first + columns) * depth; i < s->step; i++) out[i] = 0;
 }
 
