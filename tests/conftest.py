@@ -33,3 +33,10 @@ def as_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[bytes], bytes]
 
     yield replace
     _compile._own_machine_code.cache_clear()
+
+
+@pytest.fixture(params=["own", "foreign"])
+def as_code(request: pytest.FixtureRequest) -> Callable[[bytes], bytes]:
+    """Return a function that makes a module the packaged engine, or leaves it foreign."""
+    replace: Callable[[bytes], bytes] = request.getfixturevalue("as_own")
+    return replace if request.param == "own" else lambda wasm: wasm

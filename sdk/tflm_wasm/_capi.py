@@ -86,8 +86,6 @@ _FUNCTIONS: Final = {
     "wasm_config_new": "p",
     "wasm_engine_new_with_config": "pp",
     "wasm_trap_delete": "-p",
-    "wasmtime_context_set_epoch_deadline": "-pu",
-    "wasmtime_engine_increment_epoch": "-p",
     "wasmtime_error_delete": "-p",
     "wasmtime_error_message": "-pp",
     "wasmtime_instance_export_get": "?ppsnp",
@@ -110,7 +108,7 @@ _FUNCTIONS: Final = {
     **{
         f"wasmtime_config_{name}_set": "-p?"
         for name in (
-            *("epoch_interruption", "memory_may_move", "parallel_compilation", "wasm_exceptions"),
+            *("memory_may_move", "parallel_compilation", "wasm_exceptions"),
             *("wasm_function_references", "wasm_gc", "wasm_memory64", "wasm_multi_memory"),
             *("wasm_relaxed_simd", "wasm_simd", "wasm_tail_call", "wasm_threads"),
         )

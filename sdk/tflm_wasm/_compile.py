@@ -8,8 +8,9 @@ so is code too short to take long.
 All modules made by `build` share the engine's code and differ in their data. So the engine is
 compiled once, without data, and whoever makes an instance writes the module's data into its memory.
 
-Code looks by itself whether its time is over. In foreign code the runtime's compiler sees to that;
-the engine gets cheaper checks of our own before it is compiled (`_interruption`).
+All code gets checks of our own before it is compiled, by which it looks by itself whether its time
+is over (`_interruption`). Putting them in takes time in proportion to its length: foreign code gets
+them where it is compiled, under the same deadline.
 """
 
 from __future__ import annotations
@@ -27,7 +28,6 @@ from tflm_wasm._errors import (
     CompileTimeout,
     EngineMissingError,
     LimitsError,
-    ModuleError,
 )
 from tflm_wasm._limits import Limits
 from tflm_wasm._wasm import MemoryLimits, WasmModule, parse
@@ -36,8 +36,9 @@ from tflm_wasm._wasmtime import Code, Engine, WasmtimeError
 
 # The worst code known takes 0.2 s at this length.
 _SHORT_CODE_BYTES: Final = 8192
-# What is done to the engine before it is compiled: a part of the key of its machine code.
-_OWN_FORM: Final = b"without data, with checks 1"
+# What is done to code before it is compiled: a part of the key of its machine code.
+_CHECKS: Final = b"with checks 2"
+_OWN_FORM: Final = _CHECKS + b", without data"
 _WORKER: Final = (
     "import sys; sys.path[:0] = sys.argv[1:]; import tflm_wasm._compile_worker as w; w.main()"
 )
@@ -59,12 +60,14 @@ class Compiled(NamedTuple):
             what it may not, and not to grow its memory.
         may_grow: Whether the code might grow its memory, which has to be looked at after a call.
         data: What is to be written into the memory of an instance; None when `code` holds it.
+        time_export: How the memory with the time is exported.
     """
 
     code: Code
     is_own: bool
     may_grow: bool
     data: Data | None
+    time_export: str
 
 
 def compile_within(parsed: WasmModule, limits: Limits) -> Compiled:
@@ -74,12 +77,13 @@ def compile_within(parsed: WasmModule, limits: Limits) -> Compiled:
         CompileTimeout: It takes longer than `limits.compile_s`.
         ModuleTooLargeError: It is over another bound of `limits`.
         MalformedModuleError: The runtime does not accept it.
-        ModuleError: The compiler gave up on it.
+        ModuleError: The compiler gave up on it, or it can't be given checks.
         LimitsError: It is foreign code, and `limits` has no limit on time.
     """
     if parsed.engine == _own_code():
         _runtime.check_sizes(parsed, limits)
-        return Compiled(_own_machine_code(), is_own=True, may_grow=False, data=_data(parsed))
+        code, data, time_export = _own_machine_code(), _data(parsed), parsed.time_export
+        return Compiled(code, is_own=True, may_grow=False, data=data, time_export=time_export)
     if limits.time_s is None:
         raise LimitsError(
             "A module that is not made with this package's engine needs a limit on time",
@@ -88,8 +92,13 @@ def compile_within(parsed: WasmModule, limits: Limits) -> Compiled:
     _runtime.check_sizes(parsed, limits)
     code = _foreign_machine_code(parsed, limits)
     (memory,) = parsed.memories
-    may_grow = memory.minimum != memory.maximum
-    return Compiled(code, is_own=False, may_grow=may_grow, data=None)
+    return Compiled(
+        code,
+        is_own=False,
+        may_grow=memory.minimum != memory.maximum,
+        data=None,
+        time_export=parsed.time_export,
+    )
 
 
 def _data(parsed: WasmModule) -> Data:
@@ -111,15 +120,13 @@ def _own_code() -> tuple[tuple[int, bytes], ...] | None:
 @lru_cache(maxsize=1)
 def _own_machine_code() -> Code:
     """Return the packaged engine compiled, with a memory of one page and nothing in it."""
-    own, engine = packaged_engine(), _runtime.own_engine()
+    own = packaged_engine()
 
     def compile_now() -> Code:
-        from tflm_wasm._interruption import interruptible  # which takes a while to import
-
         dataless = rewrite(own, memory=MemoryLimits(1, None), keep_data=False)
-        return engine.compile(interruptible(dataless))
+        return _runtime.compile_checked(dataless)
 
-    return _cached(engine, _OWN_FORM + own, compile_now)
+    return _cached(_runtime.engine(), _OWN_FORM + own, compile_now)
 
 
 def _foreign_machine_code(parsed: WasmModule, limits: Limits) -> Code:
@@ -128,19 +135,25 @@ def _foreign_machine_code(parsed: WasmModule, limits: Limits) -> Code:
     def compile_now() -> Code:
         _runtime.validate(wasm)
         if parsed.code_bytes <= _SHORT_CODE_BYTES:
-            return engine.compile(wasm)
+            return _runtime.compile_checked(wasm)
         return engine.deserialize(_in_child(wasm, limits))
 
-    return _cached(engine, wasm, compile_now)
+    return _cached(engine, _CHECKS + wasm, compile_now)
 
 
 # Machine code that is in use in this process, by its key.
 _in_use: Final[WeakValueDictionary[str, Code]] = WeakValueDictionary()
 
 
-def _cached(engine: Engine, wasm: bytes, compile_now: Callable[[], Code]) -> Code:
-    """Return machine code of `wasm` that is here or on disk, or make it now and keep it."""
-    key = _code_cache.key_of(wasm, engine.options)
+def _cached(engine: Engine, source: bytes, compile_now: Callable[[], Code]) -> Code:
+    """Return machine code of `source` that is here or on disk, or make it now and keep it.
+
+    Args:
+        engine: What it is compiled for.
+        source: What is done to a module before it is compiled, and the module.
+        compile_now: Makes it.
+    """
+    key = _code_cache.key_of(source, engine.options)
     code = _in_use.get(key)
     if code is None:
         code = _in_use[key] = _stored(key, engine) or _store(key, compile_now())
@@ -186,5 +199,5 @@ def _in_child(wasm: bytes, limits: Limits) -> bytes:
     if child.returncode != 0:
         lines = child.stderr.decode(errors="replace").strip().splitlines()
         why = lines[-1] if lines else f"exit code {child.returncode}"
-        raise ModuleError(f"The module does not compile: {why}", rule="module.compile")
+        raise _runtime.does_not_compile(why)
     return child.stdout

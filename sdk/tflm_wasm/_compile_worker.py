@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from tflm_wasm import _runtime
+from tflm_wasm._errors import ModuleError
 
 _HEAP_BYTES = 2 << 30
 
@@ -21,7 +22,10 @@ def _limit_memory() -> None:
 
 
 def main() -> None:
-    """Compile the module on stdin."""
+    """Compile the module on stdin, with checks."""
     _limit_memory()
-    code = _runtime.engine().compile(sys.stdin.buffer.read())
+    try:
+        code = _runtime.compile_checked(sys.stdin.buffer.read())
+    except ModuleError as error:
+        sys.exit(str(error.__cause__))
     sys.stdout.buffer.write(code.serialize())

@@ -27,8 +27,6 @@ _MAX_TABLE_ELEMENTS: Final = 65_536
 _MAX_TABLES: Final = 8
 # A time that no clock reaches, in ticks.
 _NEVER: Final = 1 << 62
-# Of epochs one more for the tick under way, and one for the moment in which `Clock.now` is behind.
-_EPOCHS_MORE: Final = 2
 
 
 class _Memory:
@@ -70,16 +68,18 @@ class Guest:
         self._limits = limits
         self.lock = threading.Lock()
         self.is_own = compiled.is_own
-        self.clock = _runtime.NEVER if limits.time_s is None else _runtime.clock()
+        # Foreign code is not run without a limit.
+        is_free = limits.time_s is None and compiled.is_own
+        self.clock = _runtime.NEVER if is_free else _runtime.clock()
         self._seen = -1
-        self._ticks = self._limit_in_ticks()
+        self._ticks = _NEVER if is_free else _runtime.Clock.ticks(limits.time_s or 0.0)
         try:
             self._instance, self._owner = self._instantiate(compiled)
         except (WasmtimeError, Trap) as error:
             raise ModuleError(
                 f"The module does not instantiate: {error}", rule="module.instantiate"
             ) from error
-        self.clock.watch(self, self._instance if compiled.is_own else None)
+        self.clock.watch(self, self._instance)
         self._functions: dict[str, Function] = {}
         self.may_grow = compiled.may_grow
         self._is_sealed = False
@@ -87,18 +87,13 @@ class Guest:
         if compiled.data is not None:
             self._fill(compiled.data)
 
-    def _limit_in_ticks(self) -> int:
-        if self._limits.time_s is not None:
-            return _runtime.Clock.ticks(self._limits.time_s)
-        return _NEVER if self.is_own else 0  # foreign code is not run without a limit
-
     def _instantiate(self, compiled: Compiled) -> tuple[Instance, object]:
         """Return an instance, and what has to live for as long as it is used."""
         limits = self._limits.memory_bytes, _MAX_TABLE_ELEMENTS, _MAX_TABLES
         if compiled.data is None:
-            instance = Instance(compiled.code, limits, self._ticks + _EPOCHS_MORE)
+            instance = Instance(compiled.code, limits, compiled.time_export)
             return instance, instance
-        leased = lease(compiled.code, compiled.data.memory_bytes, limits)
+        leased = lease(compiled.code, compiled.data.memory_bytes, limits, compiled.time_export)
         return leased.instance, leased
 
     def _view(self) -> NDArray[np.uint8]:
@@ -187,11 +182,8 @@ class Guest:
         While the clock stands still, the deadline of the call before will do.
         """
         self._seen = self.clock.now
-        if self.is_own:
-            # The tick under way is not counted: it ends any moment.
-            self._instance.stop_after(self._seen + self._ticks)
-        else:
-            self._instance.set_deadline(self._ticks + _EPOCHS_MORE)
+        # The tick under way is not counted: it ends any moment.
+        self._instance.stop_after(self._seen + self._ticks)
         return self._seen
 
     def leave(self, function: Function, error: int | None) -> int:
@@ -219,8 +211,7 @@ class Guest:
 
     def _stopped(self, name: str, error: Trap | WasmtimeError) -> GuestError:
         kind = error.kind if isinstance(error, Trap) else "unknown"
-        is_late = self.is_own and kind == "unreachable" and self._instance.is_late()
-        if kind == "interrupt" or is_late:
+        if kind == "unreachable" and self._instance.is_late():
             limit = self._limits.time_s or 0.0
             return GuestTimeout(f"`{name}` ran longer than {limit:g} s", time_s=limit)
         if kind == "stack_overflow":

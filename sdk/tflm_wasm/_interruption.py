@@ -1,4 +1,8 @@
-"""Checks that stop code in time: in every turn of a loop, in every function that calls another.
+"""Checks that stop code in time: in every turn of a loop, in every function, before bulk work.
+
+All code that runs in this process has them, the packaged engine and foreign code. In one function
+at most a KiB of code runs from one check to the next, and one instruction that fills or copies
+memory or a table.
 
 A check compares two words of a second memory: a clock, which the host lets go on, and a deadline.
 The code itself names the first memory only. So it can't reach them, whatever a module's data makes
@@ -11,14 +15,13 @@ out of a loop.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from tflm_wasm._errors import MalformedModuleError
-from tflm_wasm._wasm import CODE, EXPORT, IMPORT, MEMORY, Reader, encoded, parse, u32_leb
-from tflm_wasm._wasm_code import CALLS, LOOP, Body, bodies, next_opcode
+from tflm_wasm._wasm import CODE, EXPORT, MEMORY, Reader, encoded, parse, u32_leb
+from tflm_wasm._wasm_code import BLOCK, BULK, ELSE, END, IF, LOOP, Body, bodies, next_opcode
 
-# The second memory is exported under this name.
-TIME: Final = "tflm_wasm_time"
 _PAGE: Final = b"\x01\x01\x01"  # one page at least and at most
 _MEMORY_KIND, _SECOND = b"\x02", b"\x01"
 CHECK: Final = bytes(
@@ -28,28 +31,31 @@ CHECK: Final = bytes(
         *(0x55, 0x04, 0x40, 0x00, 0x0B),  # i64.gt_s, if, unreachable, end
     )
 )
+# So much code may run without a check, in a function; more gets one in between.
+_LONG_BYTES: Final = 1024
 
 
 def interruptible(wasm: bytes) -> bytes:
     """Return a module whose code traps (`unreachable`) soon after its clock is past its deadline.
 
     Args:
-        wasm: A module of WebAssembly 2.0 with one memory, which is defined in it.
+        wasm: A valid module of WebAssembly 2.0 with one memory, which is defined in it and
+            exported. The second one is exported as its `time_export`.
 
     Raises:
         MalformedModuleError: It does not parse, has other memories, or an instruction is unknown.
     """
     module = parse(wasm)
     sections = dict(module.sections)
-    if len(module.memories) != 1 or IMPORT in sections:
-        raise MalformedModuleError("one memory and no imports expected", offset=0)
+    if len(module.memories) != 1 or module.imports or EXPORT not in sections:
+        raise MalformedModuleError("one memory, an export and no imports expected", offset=0)
     code = sections.get(CODE, b"\0")
     checked = [_checked(code, body) for body in bodies(code)]
-    name = TIME.encode()
+    name = module.time_export.encode()
     export = u32_leb(len(name)) + name + _MEMORY_KIND + _SECOND
     changed = {
-        MEMORY: b"\x02" + sections[MEMORY][1:] + _PAGE,
-        EXPORT: _with_last(sections.get(EXPORT, b"\0"), export),
+        MEMORY: _with_last(sections[MEMORY], _PAGE),
+        EXPORT: _with_last(sections[EXPORT], export),
         CODE: u32_leb(len(checked)) + b"".join(checked),
     }
     return encoded((one, changed.get(one, payload)) for one, payload in module.sections)
@@ -57,20 +63,56 @@ def interruptible(wasm: bytes) -> bytes:
 
 def _checked(code: bytes, body: Body) -> bytes:
     """Return a body with checks, and its size in front."""
+    parts = [code[body.start : body.first]]
+    copied = body.first
+    for at, _ in _missing(code, body):
+        parts += (code[copied:at], CHECK)
+        copied = at
+    parts.append(code[copied : body.end])
+    whole = b"".join(parts)
+    return u32_leb(len(whole)) + whole
+
+
+def _missing(code: bytes, body: Body, check: bytes | None = None) -> Iterator[tuple[int, str]]:
+    """Return where a body lacks a check, in order, and what lacks it.
+
+    Args:
+        code: The code section.
+        body: Where it is in there.
+        check: What a check looks like, in code that has some.
+    """
     reader = Reader(memoryview(code)[: body.end])
     reader.pos = body.first
-    parts: list[bytes] = []
-    copied, has_calls = body.first, False
-    while reader.left:
+    # Bytes of code so far, without checks, and of them those before the last check on any path.
+    # A branch forward comes from within the block that it ends, so no path to the end of a block
+    # has more without a check than all of the block, and what was so at its start.
+    length = checked = 0
+    starts = [0]
+    wanted, is_checked = "function", False
+    while starts:
+        at = reader.pos
+        if check and code.startswith(check, at, body.end):
+            reader.take(len(check))
+            checked, is_checked = length, True
+            continue
         opcode = next_opcode(reader)
-        if opcode == LOOP:
-            parts += (code[copied : reader.pos], CHECK)
-            copied = reader.pos
-        has_calls = has_calls or opcode in CALLS
-    parts.append(code[copied : body.end])
-    entry = CHECK if has_calls else b""
-    whole = b"".join((code[body.start : body.first], entry, *parts))
-    return u32_leb(len(whole)) + whole
+        if opcode in BULK:
+            wanted = wanted or "bulk instruction"
+        elif length - checked > _LONG_BYTES:
+            wanted = wanted or "long code"
+        if wanted and not is_checked:
+            yield at, wanted
+            checked = length
+        wanted, is_checked = "loop" if opcode == LOOP else "", False
+        if opcode in (BLOCK, LOOP, IF):
+            starts.append(checked)
+        elif opcode == ELSE:
+            checked = starts[-1]
+        elif opcode == END:
+            checked = starts.pop()
+        length += reader.pos - at
+    if reader.left:
+        raise reader.fail(f"{reader.left} bytes behind the end of a function")
 
 
 def _with_last(section: bytes, item: bytes) -> bytes:
@@ -81,32 +123,15 @@ def _with_last(section: bytes, item: bytes) -> bytes:
 
 
 def unchecked(wasm: bytes) -> list[str]:
-    """Return the loops and the functions of a module that lack their check.
+    """Return what of a module lacks its check: functions, loops, bulk instructions, long code.
 
     Raises:
         MalformedModuleError: Something else than a check names the second memory, or an instruction
             is unknown.
     """
     code = next((payload for section, payload in parse(wasm).sections if section == CODE), b"\0")
-    missing = []
-    for number, body in enumerate(bodies(code)):
-        reader = Reader(memoryview(code)[: body.end])
-        reader.pos = body.first
-        is_checked, has_calls = _skip_check(code, reader), False
-        while reader.left:
-            at = reader.pos
-            opcode = next_opcode(reader)
-            has_calls = has_calls or opcode in CALLS
-            if opcode == LOOP and not _skip_check(code, reader):
-                missing.append(f"loop at byte {at} of the code, in function {number}")
-        if has_calls and not is_checked:
-            missing.append(f"function {number}, which calls another")
-    return missing
-
-
-def _skip_check(code: bytes, reader: Reader) -> bool:
-    """Take a check and return True, or take nothing and return False."""
-    if not code.startswith(CHECK, reader.pos):
-        return False
-    reader.take(len(CHECK))
-    return True
+    return [
+        f"{what} at byte {at} of the code, in function {number}"
+        for number, body in enumerate(bodies(code))
+        for at, what in _missing(code, body, CHECK)
+    ]

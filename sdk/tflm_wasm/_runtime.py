@@ -1,4 +1,4 @@
-"""The wasmtime engines of this process, and the clock that stops guests that run too long."""
+"""The wasmtime engine of this process, and the clock that stops guests that run too long."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from math import ceil
 from typing import Final, TypeVar
 from weakref import WeakKeyDictionary
 
-from tflm_wasm._errors import MalformedModuleError, ModuleTooLargeError
+from tflm_wasm._errors import MalformedModuleError, ModuleError, ModuleTooLargeError
 from tflm_wasm._limits import Limits
 from tflm_wasm._wasm import WasmModule
 from tflm_wasm._wasmtime import Code, Engine, Instance, WasmtimeError
@@ -43,31 +43,24 @@ OPTIONS: Final = {
 class Clock:
     """Ticks every 10 ms, in one daemon thread, while any guest lives; the last one by a second.
 
-    It advances the epoch of the engine for foreign code, and tells each instance of our own code
-    what time it is. When a call has to end is theirs to know: a tick that comes between two calls
-    can't stop the wrong one.
+    It tells each instance what time it is. When a call has to end is theirs to know: a tick that
+    comes between two calls can't stop the wrong one.
 
     Late ticks make a time limit longer, never shorter.
 
     Attributes:
-        now: How often it ticked. An instance knows this time or an earlier one; an epoch is, for a
-            moment, one tick ahead of it.
+        now: How often it ticked. An instance knows this time or an earlier one.
     """
 
     def __init__(self) -> None:
         self.now = 0
-        self._epochs: list[Callable[[], None]] = []
         # The instances are kept while the time is written into them.
-        self._guests: WeakKeyDictionary[object, Instance | None] = WeakKeyDictionary()
+        self._guests: WeakKeyDictionary[object, Instance] = WeakKeyDictionary()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
-    def advance(self, increment_epoch: Callable[[], None]) -> None:
-        """Call this at each tick from now on."""
-        self._epochs.append(increment_epoch)
-
-    def watch(self, guest: object, instance: Instance | None) -> None:
-        """Keep ticking for as long as `guest` is alive, and tell its instance the time, if any."""
+    def watch(self, guest: object, instance: Instance) -> None:
+        """Keep ticking for as long as `guest` is alive, and tell its instance the time."""
         with self._lock:
             self._guests[guest] = instance
             self._start()
@@ -105,12 +98,9 @@ class Clock:
             due = max(due, time.monotonic() - _MADE_UP_S)
 
     def _tick(self) -> None:
-        for increment in self._epochs:
-            increment()
         self.now += 1
         for instance in self._guests.values():
-            if instance is not None:
-                instance.set_time(self.now)
+            instance.set_time(self.now)
 
 
 class _Never:
@@ -118,7 +108,7 @@ class _Never:
 
     now = 0
 
-    def watch(self, guest: object, instance: Instance | None) -> None:
+    def watch(self, guest: object, instance: Instance) -> None:
         """Do nothing."""
 
 
@@ -128,7 +118,8 @@ NEVER: Final = _Never()
 def _once(make: Callable[[], T]) -> Callable[[], T]:
     """Return a function that makes one thing, also when two threads want it first.
 
-    With two engines, the clock would stop the code of only one; with two clocks it would run fast.
+    With two engines, the code of one could not be used in the other; with two clocks, two threads
+    would tick.
     """
     lock = threading.Lock()
     made: list[T] = []
@@ -151,25 +142,20 @@ def _once(make: Callable[[], T]) -> Callable[[], T]:
 
 @_once
 def engine() -> Engine:
-    """Return the engine for WebAssembly 2.0 and nothing beyond it, with interruption by the clock.
+    """Return the engine of all code that runs, which has its checks: `_interruption` says how.
+
+    They need more than WebAssembly 2.0. The code itself may not: see `validate`.
 
     Raises:
         RuntimeLibraryError: wasmtime is not what it should be.
     """
-    foreign = Engine({**OPTIONS, "epoch_interruption": True})
-    clock().advance(foreign.increment_epoch)
-    return foreign
+    return Engine({**OPTIONS, "wasm_multi_memory": True, "wasm_threads": True})
 
 
 @_once
-def own_engine() -> Engine:
-    """Return the engine for our own code, which brings its checks: `_interruption` says how.
-
-    Raises:
-        RuntimeLibraryError: As `engine`.
-    """
-    needed = {"wasm_multi_memory": True, "wasm_threads": True}
-    return Engine({**OPTIONS, **needed, "epoch_interruption": False})
+def _validator() -> Engine:
+    """Return the engine for WebAssembly 2.0 and nothing beyond it; nothing runs on it."""
+    return Engine(OPTIONS)
 
 
 @_once
@@ -181,16 +167,23 @@ def clock() -> Clock:
     return shared
 
 
-def compile_module(wasm: bytes, parsed: WasmModule, limits: Limits) -> Code:
-    """Compile a module in this process, however long that takes.
+def compile_checked(wasm: bytes) -> Code:
+    """Put checks into a valid module and compile it, in this process, however long that takes.
 
     Raises:
-        ModuleTooLargeError: It is over a bound of `limits`.
-        MalformedModuleError: The runtime does not accept it.
+        ModuleError: It can't be given checks, or the compiler gave up on it.
     """
-    check_sizes(parsed, limits)
-    validate(wasm)
-    return engine().compile(wasm)
+    from tflm_wasm._interruption import interruptible  # which takes a while to import
+
+    try:
+        return engine().compile(interruptible(wasm))
+    except (MalformedModuleError, WasmtimeError) as error:
+        raise does_not_compile(error) from error
+
+
+def does_not_compile(why: object) -> ModuleError:
+    """Return the error for a module that is valid and can't be compiled."""
+    return ModuleError(f"The module does not compile: {why}", rule="module.compile")
 
 
 def check_sizes(parsed: WasmModule, limits: Limits) -> None:
@@ -221,7 +214,7 @@ def validate(wasm: bytes) -> None:
         MalformedModuleError: It is not valid WebAssembly 2.0.
     """
     try:
-        engine().validate(wasm)
+        _validator().validate(wasm)
     except WasmtimeError as error:
         raise MalformedModuleError(
             f"The module is not valid: {error}", rule="module.wasm"

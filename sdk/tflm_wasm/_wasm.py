@@ -47,6 +47,9 @@ _ORDER: Final = {
     )
 }
 
+# How the memory with the clock and the deadline is exported, which `_interruption` adds.
+TIME: Final = "tflm_wasm_time"
+
 # What is a module's own even when it shares an engine with others.
 OWN: Final = frozenset((CUSTOM, MEMORY, DATA, DATA_COUNT))
 
@@ -116,6 +119,14 @@ class WasmModule(NamedTuple):
     def has_start(self) -> bool:
         """Whether a function runs by itself at instantiation."""
         return any(section == _START for section, _ in self.sections)
+
+    @property
+    def time_export(self) -> str:
+        """`TIME`, or a longer name where the module itself has an export of that name."""
+        name = TIME
+        while name in self.exports:
+            name += "_"
+        return name
 
     def to_bytes(self) -> bytes:
         """Return the module."""

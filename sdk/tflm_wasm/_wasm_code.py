@@ -11,9 +11,11 @@ from typing import Final, NamedTuple
 
 from tflm_wasm._wasm_reader import Reader
 
-LOOP: Final = 0x03
-CALLS: Final = frozenset((0x10, 0x11))
-_END: Final = 0x0B
+BLOCK, LOOP, IF, ELSE, END = 0x02, 0x03, 0x04, 0x05, 0x0B
+# What takes the longer the larger a number is: growing, filling and copying memory and tables.
+BULK: Final = frozenset(
+    (0x40, *(0xFC00 | code for code in (0x08, 0x0A, 0x0B, 0x0C, 0x0E, 0x0F, 0x11)))
+)
 _PREFIX_BULK, _PREFIX_SIMD = 0xFC, 0xFD
 
 # What follows an opcode, a letter for each: a [n]umber of any width; alignment and offset of an
@@ -21,8 +23,8 @@ _PREFIX_BULK, _PREFIX_SIMD = 0xFC, 0xFD
 # [b]ranch. A digit stands for so many bytes. Later rows count.
 _Rows = tuple[tuple[Iterable[int], str], ...]
 _PLAIN: Final[_Rows] = (
-    ((0x00, 0x01, 0x05, _END, 0x0F, 0x1A, 0x1B, 0xD1, *range(0x45, 0xC5)), ""),
-    ((0x02, LOOP, 0x04, 0x0C, 0x0D, 0x10, *range(0x20, 0x27), 0x41, 0x42, 0xD0, 0xD2), "n"),
+    ((0x00, 0x01, ELSE, END, 0x0F, 0x1A, 0x1B, 0xD1, *range(0x45, 0xC5)), ""),
+    ((BLOCK, LOOP, IF, 0x0C, 0x0D, 0x10, *range(0x20, 0x27), 0x41, 0x42, 0xD0, 0xD2), "n"),
     ((0x0E,), "b"),
     ((0x11,), "nn"),
     ((0x1C,), "t"),
@@ -113,7 +115,7 @@ def _number(reader: Reader) -> None:
 
 
 def _access(reader: Reader) -> None:
-    if reader.byte() >= 0x40:  # the bit that says which memory
+    if reader.u32() >= 0x40:  # the bit that says which memory
         raise reader.fail("access to a second memory")
     _number(reader)
 

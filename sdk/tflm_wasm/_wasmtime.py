@@ -35,8 +35,7 @@ _MOST_SPARES: Final = 4
 _LARGEST_SPARE_BYTES: Final = 1024 * 1024
 # Its own, and one with the time in it.
 _MOST_MEMORIES: Final = 2
-# The second memory of code with checks, as `_interruption` has it: words of 64 bits.
-_TIME: Final = "tflm_wasm_time"
+# The second memory, as `_interruption` has it: words of 64 bits.
 _CLOCK, _DEADLINE = 0, 1
 
 
@@ -69,7 +68,6 @@ class Engine:
         for name, value in options.items():
             getattr(library, f"wasmtime_config_{name}_set")(config, value)
         self.pointer: int = library.wasm_engine_new_with_config(config)
-        self.increment_epoch = partial(library.wasmtime_engine_increment_epoch, self.pointer)
 
     def validate(self, wasm: bytes) -> None:
         """Raise WasmtimeError unless the module is valid under this engine's options."""
@@ -126,8 +124,7 @@ class Instance:
     Args:
         code: The module.
         limits: Most bytes of memory, elements of a table, and tables.
-        ticks: Epochs until code is interrupted while it is instantiated. None for code with checks,
-            which has a second memory.
+        time_export: How its second memory is exported, the one with the time.
 
     Attributes:
         memory: Address and size of linear memory, in bytes.
@@ -141,15 +138,13 @@ class Instance:
 
     _store: int | None = None
 
-    def __init__(self, code: Code, limits: tuple[int, int, int], ticks: int | None) -> None:
+    def __init__(self, code: Code, limits: tuple[int, int, int], time_export: str) -> None:
         self._library = _capi.library()
         self._delete = self._library.wasmtime_store_delete
         self._store = self._library.wasmtime_store_new(code.engine.pointer, None, None)
         context: int = self._library.wasmtime_store_context(self._store)
         self.context = c_void_p(context)
         self.limit(limits)
-        if ticks is not None:
-            self.set_deadline(ticks)
         self.trap_slot = c_uint64()
         self.trap = memoryview(self.trap_slot).cast("B").cast("Q")
         self.has_failed = False
@@ -164,9 +159,8 @@ class Instance:
             raise Trap(_trap_kind(trap.value))
         self._memory = self._memory_named("memory")
         self.memory = self._range(self._memory)
-        if ticks is None:
-            address, _ = self._range(self._memory_named(_TIME))
-            self._time = memoryview((c_int64 * 2).from_address(address)).cast("B").cast("q")
+        address, _ = self._range(self._memory_named(time_export))
+        self._time = memoryview((c_int64 * 2).from_address(address)).cast("B").cast("q")
 
     def __del__(self) -> None:
         if self._store is not None:
@@ -179,20 +173,16 @@ class Instance:
             self._store, memory, elements, 1, tables, _MOST_MEMORIES
         )
 
-    def set_deadline(self, ticks: int) -> None:
-        """Interrupt code that runs when the engine's epoch was incremented `ticks` times."""
-        self._library.wasmtime_context_set_epoch_deadline(self.context, ticks)
-
     def set_time(self, now: int) -> None:
-        """Tell code with checks what time it is: any thread may, also during a call."""
+        """Tell the code what time it is: any thread may, also during a call."""
         self._time[_CLOCK] = now
 
     def stop_after(self, now: int) -> None:
-        """Have code with checks trap when it is told a time after `now`."""
+        """Have the code trap when it is told a time after `now`."""
         self._time[_DEADLINE] = now
 
     def is_late(self) -> bool:
-        """Return whether code with checks was told such a time."""
+        """Return whether the code was told such a time."""
         return self._time[_CLOCK] > self._time[_DEADLINE]
 
     def size(self) -> int:
@@ -271,20 +261,21 @@ class Lease:
             self._spares.append(instance)
 
 
-def lease(code: Code, memory_bytes: int, limits: tuple[int, int, int]) -> Lease:
+def lease(code: Code, memory_bytes: int, limits: tuple[int, int, int], time_export: str) -> Lease:
     """Lease a spare instance whose memory has at most `memory_bytes`, or a new one.
 
     Args:
-        code: Code with checks.
+        code: Its code.
         memory_bytes: How much memory it may have.
         limits: As `Instance` takes them.
+        time_export: As `Instance` takes it.
 
     Raises:
         WasmtimeError, Trap, RuntimeLibraryError: As `Instance`.
     """
     instance = _taken(code.spares, memory_bytes)
     if instance is None:
-        instance = Instance(code, limits, None)
+        instance = Instance(code, limits, time_export)
     else:
         instance.limit(limits)
     return Lease(instance, code.spares)

@@ -30,6 +30,15 @@ def test_a_module_is_compiled_once(source, folder, no_compiler, monkeypatch):
     runs(source)
 
 
+@pytest.mark.parametrize(("source", "form"), [(GUEST, "_CHECKS"), (SINE, "_OWN_FORM")])
+def test_code_that_was_given_other_checks_is_not_taken(source, form, folder, monkeypatch):
+    for name in ("before", "after"):
+        monkeypatch.setattr(_compile, form, name.encode())
+        forget()
+        load(source).close()
+    assert len(list(folder.iterdir())) == 2
+
+
 def test_all_modules_of_the_engine_share_one_entry(folder, no_compiler):
     load(SINE).close()
     assert entry(folder)
@@ -58,10 +67,10 @@ def test_code_in_use_is_shared_in_the_process_and_freed_with_its_last_session(no
 
 
 def test_the_key_is_of_everything_that_machine_code_depends_on(monkeypatch):
-    options = {"epoch_interruption": True}
+    options = {"wasm_threads": True}
     keys = [_code_cache.key_of(GUEST, options)]
     keys.append(_code_cache.key_of(GUEST + b"\0", options))
-    keys.append(_code_cache.key_of(GUEST, {"epoch_interruption": False}))
+    keys.append(_code_cache.key_of(GUEST, {"wasm_threads": False}))
     for where, name, value in (
         (_capi, "version", lambda: "50.0.2"),
         (_code_cache, "_processor", lambda: ("x86_64", "flags: fpu sse")),

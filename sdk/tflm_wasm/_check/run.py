@@ -36,7 +36,7 @@ from tflm_wasm._check.sandbox import MANY, Sandbox
 from tflm_wasm._check.static import check_bytes
 from tflm_wasm._compile import Compiled
 from tflm_wasm._contract import ZERO_AFTER_INIT
-from tflm_wasm._errors import ModuleError
+from tflm_wasm._errors import MalformedModuleError, ModuleError
 from tflm_wasm._wasmtime import Engine, WasmtimeError
 
 if TYPE_CHECKING:
@@ -75,18 +75,19 @@ def run(
 
 def _compile(wasm: bytes, parsed: WasmModule, limits: Limits, ledger: Ledger) -> Compiled | None:
     try:
-        _runtime.engine().validate(wasm)
-    except WasmtimeError as error:
+        _runtime.validate(wasm)
+    except MalformedModuleError as error:
         ledger.note("module.wasm", ok=False, detail=str(error))
         return None
     ledger.note("module.wasm", ok=True)
     try:
-        code = _runtime.compile_module(wasm, parsed, limits)
+        _runtime.check_sizes(parsed, limits)
+        code = _runtime.compile_checked(wasm)
     except ModuleError as error:
         ledger.note("module.compile", ok=False, detail=str(error))
         return None
     ledger.note("module.compile", ok=True)
-    return Compiled(code, is_own=False, may_grow=True, data=None)
+    return Compiled(code, is_own=False, may_grow=True, data=None, time_export=parsed.time_export)
 
 
 def _check_instance(bench: Bench, profile: str, wasm: bytes) -> None:
