@@ -94,6 +94,21 @@ class Engine:
         return Code(self, pointer.value or 0)
 
 
+class _Module:
+    """Frees a compiled module.
+
+    Not `Code` itself: `__del__` runs before weak references end, and lets other threads run. One of
+    them would get code that is being freed.
+    """
+
+    def __init__(self, pointer: int) -> None:
+        self._pointer = pointer
+        self._delete = _capi.library().wasmtime_module_delete
+
+    def __del__(self) -> None:
+        self._delete(self._pointer)
+
+
 class Code:
     """A compiled module.
 
@@ -104,12 +119,9 @@ class Code:
     def __init__(self, engine: Engine, pointer: int) -> None:
         self.engine = engine
         self.pointer = pointer
-        self._delete = _capi.library().wasmtime_module_delete
+        self._module = _Module(pointer)
         # It takes no lock to put one here or to take one: a lease may end at any moment.
         self.spares: deque[Instance] = deque(maxlen=_MOST_SPARES)
-
-    def __del__(self) -> None:
-        self._delete(self.pointer)
 
     def serialize(self) -> bytes:
         """Return machine code for `Engine.deserialize`."""

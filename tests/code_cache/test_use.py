@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 from pathlib import Path
 
@@ -64,6 +65,22 @@ def test_code_in_use_is_shared_in_the_process_and_freed_with_its_last_session(no
             np.testing.assert_array_equal(session.run(X), other.run(X))
     del session, other
     assert not _compile._in_use
+
+
+def test_code_that_is_being_freed_is_not_in_use_any_more(monkeypatch):
+    """Freeing it lets other threads run, and they may be looking for it."""
+    found = []
+    library = _capi.library()
+    free = library.wasmtime_module_delete
+
+    def look_and_free(pointer: int) -> None:
+        found.append(len(_compile._in_use))
+        free(pointer)
+
+    monkeypatch.setattr(library, "wasmtime_module_delete", look_and_free)
+    runs()
+    gc.collect()
+    assert found == [0]
 
 
 def test_the_key_is_of_everything_that_machine_code_depends_on(monkeypatch):
