@@ -152,6 +152,40 @@ def test_an_image_that_is_not_there_is_told_with_qemus_words(tmp_path):
     assert caught.value.returncode == 1
 
 
+@pytest.fixture
+def crash(tmp_path, monkeypatch):
+    """Put a QEMU into the path that crashes so many times before it starts."""
+
+    def put(times):
+        real, count = shutil.which(board().qemu["binary"]), tmp_path / "count"
+        count.write_text("0")
+        fake = tmp_path / Path(real).name
+        fake.write_text(
+            f"#!/bin/sh\nn=$(cat {count})\necho $((n + 1)) > {count}\n"
+            f'[ "$n" -ge {times} ] || kill -SEGV $$\nexec {real} "$@"\n'
+        )
+        fake.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+        return count
+
+    return put
+
+
+def test_an_emulator_that_crashes_while_it_starts_is_started_again(image, crash):
+    count = crash(2)
+    with Emulator(board(), image) as emulator:
+        emulator.connect().close()
+    assert count.read_text() == "3\n"
+
+
+def test_an_emulator_that_always_crashes_is_a_typed_error(image, crash):
+    count = crash(100)
+    with pytest.raises(EmulatorEnded, match="exit status -11") as caught:
+        Emulator(board(), image)
+    assert caught.value.returncode == -signal.SIGSEGV
+    assert count.read_text() == "3\n"
+
+
 def test_a_refused_command_is_told_with_qemus_words(image):
     with Emulator(board(), image) as emulator, pytest.raises(EmulatorError, match="not-a-command"):
         emulator._call("not-a-command")

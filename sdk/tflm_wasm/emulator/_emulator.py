@@ -25,6 +25,8 @@ _LOG: Final = "stderr.log"
 _TCP: Final = re.compile(r"tcp:(\S+:\d+)")
 _TCP_SERIAL: Final = "socket,host=127.0.0.1,port=0,server=on,wait=off,nodelay=on"
 _DYING_S: Final = 1.0
+# QEMU 7.2 crashes once in some ten thousand starts, before its board has run.
+_STARTS: Final = 3
 
 
 class Emulator:
@@ -67,6 +69,18 @@ class Emulator:
     ) -> None:
         described = _described(board)
         self.board = described.name
+        machine = command(described, image, icount=icount, serial=serial, gdb=gdb)
+        for left in reversed(range(_STARTS)):
+            try:
+                self._start(machine, timeout_s, kept=kept)
+            except EmulatorEnded as error:  # noqa: PERF203 - of a few turns
+                by_signal = error.returncode is not None and error.returncode < 0
+                if not (by_signal and left):
+                    raise
+            else:
+                break
+
+    def _start(self, machine: tuple[str, ...], timeout_s: float, *, kept: bool) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="tw-emu-"))  # short: a socket's path is
         self._monitors: list[Qmp] = []
         self._close = weakref.finalize(self, _end, None, self._folder, self._monitors)
@@ -75,7 +89,6 @@ class Emulator:
             # Listening before it starts, so that connecting needs no retries.
             listener.bind(self.qmp_path)
             listener.listen(1)
-            machine = command(described, image, icount=icount, serial=serial, gdb=gdb)
             self.command = (*machine, *_monitor(listener.fileno()))
             log, fds = self._folder / _LOG, (listener.fileno(),)
             try:
