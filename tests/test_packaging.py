@@ -18,8 +18,9 @@ ENGINE = "tflm_wasm/engine.wasm"
 
 
 def hatchling(target: str, source: Path, output: Path) -> Path:
+    # -B: hatchling imports the hook before that can ask for no bytecode.
     subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", target, "-d", str(output)],
+        [sys.executable, "-B", "-m", "hatchling", "build", "-t", target, "-d", str(output)],
         cwd=source,
         check=True,
         capture_output=True,
