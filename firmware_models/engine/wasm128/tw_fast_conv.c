@@ -33,13 +33,6 @@ typedef struct {
   uint32_t bytes;
 } plan;
 
-/* Parts of the working memory, one behind the other. */
-static void *take(plan *p, void *work, int32_t bytes) {
-  void *const part = (uint8_t *)work + p->bytes;
-  p->bytes += ((uint32_t)bytes + 15) & ~15u;
-  return part;
-}
-
 static bool is_3x3(const tw_window *w) {
   return w->height == 3 && w->width == 3 && w->stride_h == 1 && w->stride_w == 1 &&
          w->dilation_h == 1 && w->dilation_w == 1;
@@ -79,11 +72,12 @@ static plan plan_of(way way, const tw_tensor *input, const tw_tensor *filter, co
   p.columns = way == TILES ? 2 * t->columns + 2 : tw_strip_columns(output, w);
   p.step = p.columns * depth + 8;
   p.capacity = tw_window_span(w->height, w->dilation_h);
-  p.widened = take(&p, work, way == TILES ? 0 : p.height * round_up(p.run) * TW_GROUP * 2);
-  p.sums = take(&p, work, (TW_SEGMENT + 3) * TW_GROUP * 4);
-  p.apart = take(&p, work, TW_SEGMENT * TW_GROUP);
-  p.constants = take(&p, work, channels + 3);
-  p.is_constant = take(&p, work, tw_min(channels, TW_CONSTANTS));
+  const int32_t widened = way == TILES ? 0 : p.height * round_up(p.run) * TW_GROUP;
+  p.widened = tw_take_work(work, &p.bytes, widened * 2);
+  p.sums = tw_take_work(work, &p.bytes, (TW_SEGMENT + 3) * TW_GROUP * 4);
+  p.apart = tw_take_work(work, &p.bytes, TW_SEGMENT * TW_GROUP);
+  p.constants = tw_take_work(work, &p.bytes, channels + 3);
+  p.is_constant = tw_take_work(work, &p.bytes, tw_min(channels, TW_CONSTANTS));
   if (way == ROWS) { /* lines share rows: one more takes `stride_h` more */
     const int32_t more = CACHE_BYTES / 2 / tw_max(p.step, 1) - p.capacity;
     p.lines = tw_min(tw_max(more / w->stride_h, 0) + 1, output->dims[1]);
@@ -97,18 +91,19 @@ static plan plan_of(way way, const tw_tensor *input, const tw_tensor *filter, co
     p.capacity = 2 * p.lines + 2;
     t->rows = p.lines;
     const int32_t tiles = tw_winograd_tiles(t);
-    t->image = take(&p, work, 16 * depth * tiles * 2);
-    t->filters = take(&p, work, 16 * TW_GROUP * depth * 2);
-    t->products = take(&p, work, 16 * TW_GROUP * tiles * 4);
-    t->sums = take(&p, work, (4 * t->columns + 3) * TW_GROUP * 4);
+    t->image = tw_take_work(work, &p.bytes, 16 * depth * tiles * 2);
+    t->filters = tw_take_work(work, &p.bytes, 16 * TW_GROUP * depth * 2);
+    t->products = tw_take_work(work, &p.bytes, 16 * TW_GROUP * tiles * 4);
+    t->sums = tw_take_work(work, &p.bytes, (4 * t->columns + 3) * TW_GROUP * 4);
   } else if (way != FEW) {
     p.pixels = tw_min(tw_max(CACHE_BYTES / 2 / p.depth, 2),
                       output->dims[0] * output->dims[1] * output->dims[2]);
   }
   const int32_t starts = way == TILES ? 4 * p.lines : p.lines * p.height;
-  p.starts = take(&p, work, starts * (int32_t)sizeof *p.starts);
-  p.side_by_side = take(&p, work, way == ROWS || way == TILES ? 0 : (p.pixels * p.depth + 16) * 2);
-  p.rows = take(&p, work, way == POINTS ? 0 : tw_strip_bytes(p.step, p.capacity));
+  p.starts = tw_take_work(work, &p.bytes, starts * (int32_t)sizeof *p.starts);
+  const int32_t side_by_side = way == ROWS || way == TILES ? 0 : p.pixels * p.depth + 16;
+  p.side_by_side = tw_take_work(work, &p.bytes, side_by_side * 2);
+  p.rows = tw_take_work(work, &p.bytes, way == POINTS ? 0 : tw_strip_bytes(p.step, p.capacity));
   return p;
 }
 

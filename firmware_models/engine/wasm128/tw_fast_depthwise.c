@@ -38,13 +38,6 @@ static void turn(tw_tensor *x, int32_t dims[4]) {
   x->dims = dims;
 }
 
-/* Parts of the working memory, one behind the other. */
-static void *take(plan *p, void *work, uint32_t bytes) {
-  void *const part = (uint8_t *)work + p->bytes;
-  p->bytes += (bytes + 15) & ~15u;
-  return part;
-}
-
 static bool is_flat(const tw_window *w) { return w->height == 1; }
 
 /* The number of elements is at most 3 * MAX_SIDE^2 * MAX_TAPS: 32 bits hold it. */
@@ -61,14 +54,14 @@ static plan make_plan(const images *i, void *work) {
   p.lines = tw_min(tw_max(most / w->stride_h, 0) + 1, i->output.dims[1]);
   p.lines = tw_max(tw_min(p.lines, SEGMENT / i->output.dims[2]), 1);
   p.capacity = (p.lines - 1) * w->stride_h + 2 * p.rows - 1;
-  const uint32_t fours = (uint32_t)p.depth / 4;
-  p.scales = take(&p, work, fours * (uint32_t)sizeof *p.scales);
-  p.weights = take(&p, work, fours * (uint32_t)(p.rows * p.taps) * 16);
-  p.sums = take(&p, work, (SEGMENT + 3) * 16);
-  p.starts = take(&p, work, (uint32_t)(p.lines * p.rows) * (uint32_t)sizeof *p.starts);
-  p.kept = take(&p, work, (uint32_t)p.capacity * (uint32_t)sizeof *p.kept);
-  p.zeros = take(&p, work, (uint32_t)p.columns * 16);
-  p.pairs = take(&p, work, (uint32_t)(p.row_step * p.capacity) * 2);
+  const int32_t fours = p.depth / 4;
+  p.scales = tw_take_work(work, &p.bytes, fours * (int32_t)sizeof *p.scales);
+  p.weights = tw_take_work(work, &p.bytes, fours * p.rows * p.taps * 16);
+  p.sums = tw_take_work(work, &p.bytes, (SEGMENT + 3) * 16);
+  p.starts = tw_take_work(work, &p.bytes, p.lines * p.rows * (int32_t)sizeof *p.starts);
+  p.kept = tw_take_work(work, &p.bytes, p.capacity * (int32_t)sizeof *p.kept);
+  p.zeros = tw_take_work(work, &p.bytes, p.columns * 16);
+  p.pairs = tw_take_work(work, &p.bytes, p.row_step * p.capacity * 2);
   return p;
 }
 

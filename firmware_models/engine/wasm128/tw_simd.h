@@ -12,6 +12,13 @@
 enum { TW_WORK_BYTES = 65536 };
 extern uint8_t tw_work[TW_WORK_BYTES];
 
+/* The next `bytes` of it, behind `taken` ones; `work` may be NULL, to count them. */
+TW_INLINE void *tw_take_work(void *work, uint32_t *taken, int32_t bytes) {
+  void *const part = (uint8_t *)work + *taken;
+  *taken += ((uint32_t)bytes + 15) & ~15u;
+  return part;
+}
+
 /* x - zero for n values, widened to int16. `room` elements may be read from x and written to out,
  * n <= room: what is written past n has no meaning. */
 TW_INLINE void tw_widen(const int8_t *x, int32_t zero, int32_t n, int32_t room, int16_t *out) {
