@@ -40,7 +40,7 @@ static void turn(tw_tensor *x, int32_t dims[4]) {
 
 static bool is_flat(const tw_window *w) { return w->height == 1; }
 
-/* The number of elements is at most 3 * MAX_SIDE^2 * MAX_TAPS: 32 bits hold it. */
+/* 32 bits hold all sizes: see memory_fits. */
 static plan make_plan(const images *i, void *work) {
   const tw_window *w = &i->window;
   const int32_t width = w->width, height = w->height;

@@ -70,30 +70,17 @@ void tw_gemm_widen(const tw_gemm *g, const tw_group *of, int32_t i, int32_t firs
 
 /* ---- products ---- */
 
-/* Sums of products of two pixels, each with four filters. */
-typedef struct {
-  v128_t a0, a1, a2, a3, b0, b1, b2, b3;
-} sums8;
-
-TW_INLINE sums8 step(sums8 s, const int16_t *a, const int16_t *b, const int16_t *w) {
-  const v128_t u = wasm_v128_load(a), v = wasm_v128_load(b);
-  const v128_t w0 = wasm_v128_load(w), w1 = wasm_v128_load(w + 8), w2 = wasm_v128_load(w + 16),
-               w3 = wasm_v128_load(w + 24);
-  return (sums8){tw_add_dot(s.a0, u, w0), tw_add_dot(s.a1, u, w1), tw_add_dot(s.a2, u, w2),
-                 tw_add_dot(s.a3, u, w3), tw_add_dot(s.b0, v, w0), tw_add_dot(s.b1, v, w1),
-                 tw_add_dot(s.b2, v, w2), tw_add_dot(s.b3, v, w3)};
-}
-
 /* Step number `k` of a turn, and a way out: see docs/adr/0016 for why loops are written so. */
-#define STEP(k)                                                        \
-  s = step(s, a + 8 * (k), b + 8 * (k), w + 8 * TW_GROUP * (k));       \
+#define STEP(k)                                                               \
+  s = tw_add_products(s, w + 8 * TW_GROUP * (k), wasm_v128_load(a + 8 * (k)), \
+                      wasm_v128_load(b + 8 * (k)));                           \
   if (left <= (k) + 1) break;
 
 void tw_gemm_multiply(const int16_t *const *starts, int32_t x, int32_t step_x, int32_t height,
                       int32_t steps, const int16_t *weights, int32_t pixels, int32_t *sums) {
   const v128_t zero = wasm_i32x4_splat(0);
   for (; pixels > 0; pixels -= 2, x += 2 * step_x, sums += 2 * TW_GROUP) {
-    sums8 s = {zero, zero, zero, zero, zero, zero, zero, zero};
+    tw_sums8 s = {zero, zero, zero, zero, zero, zero, zero, zero};
     const int32_t next = pixels > 1 ? step_x : 0;
     const int16_t *run = weights;
     for (int32_t i = 0; i < height; i++, run += 8 * TW_GROUP * steps) {

@@ -22,6 +22,20 @@ typedef struct {
   bool has_constants;
 } tw_gemm;
 
+/* Sums that stay in registers: of products of four vectors with each of two others. */
+typedef struct {
+  v128_t a0, a1, a2, a3, b0, b1, b2, b3;
+} tw_sums8;
+
+/* One step more of such products; the four lie side by side. */
+TW_INLINE tw_sums8 tw_add_products(tw_sums8 s, const int16_t *four, v128_t a, v128_t b) {
+  const v128_t x0 = wasm_v128_load(four), x1 = wasm_v128_load(four + 8),
+               x2 = wasm_v128_load(four + 16), x3 = wasm_v128_load(four + 24);
+  return (tw_sums8){tw_add_dot(s.a0, a, x0), tw_add_dot(s.a1, a, x1), tw_add_dot(s.a2, a, x2),
+                    tw_add_dot(s.a3, a, x3), tw_add_dot(s.b0, b, x0), tw_add_dot(s.b1, b, x1),
+                    tw_add_dot(s.b2, b, x2), tw_add_dot(s.b3, b, x3)};
+}
+
 /* Channels in order, up to TW_GROUP, and their scale. */
 typedef struct {
   int32_t channels[TW_GROUP], count;

@@ -2,7 +2,8 @@
 
 /* One pixel at a time, four filters at a time: each is read where it lies. */
 
-enum { MOST = 128 }; /* filters whose sums are kept, a multiple of 4 */
+/* Filters whose sums are kept, on a stack of 4 KiB, of int8 and int16; multiples of 4. */
+enum { MOST = 128, MOST_I16 = 32 };
 
 TW_INLINE v128_t widened(const int8_t *w) { return wasm_i16x8_load8x8(w); }
 
@@ -70,32 +71,40 @@ static TW_NOINLINE void finish(const tw_scales *of, const int32_t *sums, int32_t
   }
 }
 
-/* Of int16, as many terms at a time as an int32 holds. */
-static void finish_i16(const tw_gemm *g, const int16_t *x, int32_t first, int32_t end, int16_t *out) {
-  const tw_requant *q = g->scales.q;
-  int32_t sums[MOST];
-  int64_t totals[MOST] = {0};
-  for (int32_t i = 0, n; i < g->width; i += n) {
-    n = tw_min(g->width - i, TW_WIDE_TERMS & ~15);
-    multiply(x + i, g->weights + first * g->width + i, g->width, n, end - first, sums);
-    for (int32_t c = 0; c < end - first; c++) totals[c] += sums[c];
-  }
-  for (int32_t c = first; c < end; c++) {
-    const int64_t sum = tw_add_bias(totals[c - first], g->scales.bias, c);
-    out[c] = (int16_t)tw_clamp(tw_requant_i64(q, sum, c), q->low, q->high);
-  }
-}
-
-void tw_gemv_run(const tw_gemm *g, const int16_t *x, void *out) {
+static TW_NOINLINE void run_i8(const tw_gemm *g, const int16_t *x, int8_t *out) {
   const int32_t depth = g->width, channels = g->scales.channels;
   int32_t sums[MOST];
   for (int32_t c = 0, end; c < channels; c = end) {
     end = tw_min(c + MOST, channels);
-    if (g->is_i16) {
-      finish_i16(g, x, c, end, out);
-      continue;
-    }
     multiply(x, g->weights + c * depth, depth, depth, end - c, sums);
     finish(&g->scales, sums, c, end, out);
+  }
+}
+
+/* As many terms at a time as an int32 holds. */
+static TW_NOINLINE void run_i16(const tw_gemm *g, const int16_t *x, int16_t *out) {
+  const tw_requant *q = g->scales.q;
+  const int32_t depth = g->width, channels = g->scales.channels;
+  int32_t sums[MOST_I16];
+  for (int32_t c = 0, count; c < channels; c += count) {
+    int64_t totals[MOST_I16] = {0};
+    count = tw_min(channels - c, MOST_I16);
+    for (int32_t i = 0, n; i < depth; i += n) {
+      n = tw_min(depth - i, TW_WIDE_TERMS & ~15);
+      multiply(x + i, g->weights + c * depth + i, depth, n, count, sums);
+      for (int32_t k = 0; k < count; k++) totals[k] += sums[k];
+    }
+    for (int32_t k = 0; k < count; k++) {
+      const int64_t sum = tw_add_bias(totals[k], g->scales.bias, c + k);
+      out[c + k] = (int16_t)tw_clamp(tw_requant_i64(q, sum, c + k), q->low, q->high);
+    }
+  }
+}
+
+void tw_gemv_run(const tw_gemm *g, const int16_t *x, void *out) {
+  if (g->is_i16) {
+    run_i16(g, x, out);
+  } else {
+    run_i8(g, x, out);
   }
 }

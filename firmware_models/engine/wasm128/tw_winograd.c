@@ -90,25 +90,11 @@ static TW_NOINLINE void transform_filter(const int8_t *w, int32_t depth, int32_t
 
 /* ---- products ---- */
 
-/* Sums of sixteen tiles for two filters. */
-typedef struct {
-  v128_t a0, a1, a2, a3, b0, b1, b2, b3;
-} sums8;
-
-/* A pair of channels. */
-TW_INLINE sums8 step(sums8 s, const int16_t *x, v128_t a, v128_t b) {
-  const v128_t x0 = wasm_v128_load(x), x1 = wasm_v128_load(x + 8), x2 = wasm_v128_load(x + 16),
-               x3 = wasm_v128_load(x + 24);
-  return (sums8){tw_add_dot(s.a0, x0, a), tw_add_dot(s.a1, x1, a), tw_add_dot(s.a2, x2, a),
-                 tw_add_dot(s.a3, x3, a), tw_add_dot(s.b0, x0, b), tw_add_dot(s.b1, x1, b),
-                 tw_add_dot(s.b2, x2, b), tw_add_dot(s.b3, x3, b)};
-}
-
 /* The next pair, number `k` of four: it is there, but see docs/adr/0016 for why loops are written so. */
-#define STEP(k)                                                     \
-  s = step(s, x, wasm_i32x4_shuffle(a, a, (k), (k), (k), (k)),      \
-           wasm_i32x4_shuffle(b, b, (k), (k), (k), (k)));           \
-  x += tiles * 2;                                                   \
+#define STEP(k)                                                           \
+  s = tw_add_products(s, x, wasm_i32x4_shuffle(a, a, (k), (k), (k), (k)), \
+                      wasm_i32x4_shuffle(b, b, (k), (k), (k), (k)));      \
+  x += tiles * 2;                                                         \
   if (left <= 2 * (k) + 2) break;
 
 /* Two filters, `depth` apart, whose sums are `tiles` apart. */
@@ -116,7 +102,7 @@ static TW_NOINLINE void multiply(const int16_t *image, const int16_t *filters, i
                                  int32_t tiles, int32_t *out) {
   const v128_t zero = wasm_i32x4_splat(0);
   for (int32_t tile = 0; tile < tiles; tile += 16, image += 32, out += 16) {
-    sums8 s = {zero, zero, zero, zero, zero, zero, zero, zero};
+    tw_sums8 s = {zero, zero, zero, zero, zero, zero, zero, zero};
     const int16_t *x = image, *w = filters;
     for (int32_t left = depth;;) {
       const v128_t a = wasm_v128_load(w), b = wasm_v128_load(w + depth);
