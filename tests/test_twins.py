@@ -215,6 +215,8 @@ def test_scales_of_any_size_give_the_same_bytes(
 # Of weights, a channel: powers of two tie often; one that learned nothing has almost no scale.
 SPREADS = {
     "powers of two": 2.0 ** -np.arange(3, 11),
+    # Weights of the larger one would not be int16 any more, times what brings both to one shift.
+    "two sizes": np.resize([2.0**-3, 2.0**-11], 8),
     "three decades": np.geomspace(1e-4, 0.1, 8),
     "some learned nothing": np.array([0.01, 1e-9, 0.02, 1e-12, 1e-10, 0.005, 1e-8, 0.013]),
     "nothing learned": np.full(8, 1e-11),
