@@ -101,18 +101,23 @@ void tw_lane_scale_set(tw_lane_scale *to, const tw_scales *s, int32_t first) {
   to->step = wasm_u32x4_shr(power, 1);
 }
 
+/* Up to here results, which take less than 2^30 before they are shifted, have room for a zero point. */
+enum { MOST_SCALED = 22 };
+
 /* Weights are multiplied by `power` where that, and -128 times it, are int16. */
 static void scale4_set(tw_scale4 *to, const tw_scales *of, int32_t first) {
   tw_lane_scale *const s = &to->lanes;
   tw_lane_scale_set(s, of, first);
   to->shift = of->shift;
   const v128_t over = wasm_i32x4_gt(s->power, wasm_i32x4_splat(256));
-  to->scaled = of->shift != 0 && !wasm_v128_any_true(over);
+  to->scaled = of->shift != 0 && of->shift <= MOST_SCALED && !wasm_v128_any_true(over);
   v128_t gains = wasm_i16x8_splat(1);
   if (to->scaled) {
     const v128_t bias = wasm_i32x4_mul(s->bias, s->power), m = s->multiplier;
-    s->nudge_low = wasm_i64x2_add(s->nudge_low, wasm_i64x2_extmul_low_i32x4(bias, m));
-    s->nudge_high = wasm_i64x2_add(s->nudge_high, wasm_i64x2_extmul_high_i32x4(bias, m));
+    const v128_t zero = wasm_i64x2_shl(wasm_i64x2_splat(of->q->output_zero_point), 32 + of->shift);
+    s->nudge_low = wasm_i64x2_add(wasm_i64x2_add(s->nudge_low, zero), wasm_i64x2_extmul_low_i32x4(bias, m));
+    s->nudge_high =
+        wasm_i64x2_add(wasm_i64x2_add(s->nudge_high, zero), wasm_i64x2_extmul_high_i32x4(bias, m));
     s->bias = wasm_i32x4_neg(bias);
     gains = wasm_i16x8_narrow_i32x4(s->power, s->power);
   }
@@ -134,7 +139,8 @@ void tw_scale4_set(tw_scale4 *to, const tw_scales *of, const int32_t *channels, 
     biases[i] = of->bias == NULL ? 0 : ((const int32_t *)of->bias->data)[c];
   }
   const tw_tensor bias = {.data = biases};
-  const tw_requant four = {.multipliers = multipliers, .shifts = shifts, .per_channel = true};
+  const tw_requant four = {.multipliers = multipliers, .shifts = shifts, .per_channel = true,
+                           .output_zero_point = of->q->output_zero_point};
   const tw_scales s = tw_scales_of(&four, &bias, 4, of->most);
   scale4_set(to, &s, 0);
 }
@@ -167,67 +173,96 @@ static TW_NOINLINE void store_some(v128_t bytes, int32_t pixels, int32_t count, 
   }
 }
 
-TW_INLINE v128_t rescale(const int32_t *sums, const tw_lane_scale *s, uint32_t shift, bool scaled) {
+/* How outputs are made of sums: whether weights were multiplied (`scaled`), all of int8 is in range
+ * (`whole`), and nothing below the zero point is: the last term of a negative sum's formula doesn't
+ * count then (`positive`). */
+typedef struct {
+  bool scaled, whole, positive;
+} form;
+
+TW_INLINE v128_t rescale(const int32_t *sums, const tw_lane_scale *s, uint32_t shift, form f) {
   const v128_t x = wasm_v128_load(sums);
-  if (!scaled) return tw_rescale_lanes(wasm_i32x4_add(x, s->bias), s, shift);
-  const v128_t up = tw_scale_up(x, s->multiplier, s->nudge_low, s->nudge_high);
-  const v128_t last = wasm_v128_and(wasm_i32x4_lt(x, s->bias), s->step);
-  return wasm_i32x4_shr(wasm_i32x4_sub(up, last), shift);
+  if (!f.scaled) return tw_rescale_lanes(wasm_i32x4_add(x, s->bias), s, shift);
+  v128_t up = tw_scale_up(x, s->multiplier, s->nudge_low, s->nudge_high);
+  if (!f.positive) up = wasm_i32x4_sub(up, wasm_v128_and(wasm_i32x4_lt(x, s->bias), s->step));
+  return wasm_i32x4_shr(up, shift);
 }
 
-TW_INLINE v128_t four_pixels(const int32_t *sums, const tw_lane_scale *s, uint32_t shift, bool scaled,
-                             const tw_range *range, bool whole) {
-  const v128_t a = rescale(sums, s, shift, scaled), b = rescale(sums + 4, s, shift, scaled),
-               c = rescale(sums + 8, s, shift, scaled), d = rescale(sums + 12, s, shift, scaled);
-  const v128_t ab = whole ? tw_to_zero_point(a, b, range) : tw_to_range(a, b, range),
-               cd = whole ? tw_to_zero_point(c, d, range) : tw_to_range(c, d, range);
-  return wasm_i8x16_narrow_i16x8(ab, cd);
+/* The zero point is a part of the nudge of `scaled` ones. */
+TW_INLINE v128_t to_range(v128_t low, v128_t high, const tw_range *range, form f) {
+  if (!f.scaled) return tw_to_range(low, high, range);
+  const v128_t x = wasm_i16x8_narrow_i32x4(low, high);
+  return f.whole ? x : wasm_i16x8_min(wasm_i16x8_max(x, range->low), range->high);
+}
+
+TW_INLINE v128_t four_pixels(const int32_t *sums, const tw_lane_scale *s, uint32_t shift,
+                             const tw_range *range, form f) {
+  const v128_t a = rescale(sums, s, shift, f), b = rescale(sums + 4, s, shift, f),
+               c = rescale(sums + 8, s, shift, f), d = rescale(sums + 12, s, shift, f);
+  return wasm_i8x16_narrow_i16x8(to_range(a, b, range, f), to_range(c, d, range, f));
 }
 
 TW_INLINE void finish(const int32_t *sums, int32_t pixels, const tw_scale4 *scale, uint32_t shift,
-                      const tw_requant *q, bool whole, int32_t count, int32_t step, int8_t *out,
-                      bool scaled) {
+                      const tw_requant *q, form f, int32_t count, int32_t step, int8_t *out) {
   const tw_lane_scale s = scale->lanes;
   const tw_range range = tw_range_of(q);
   for (; count == 4 && pixels >= 4; pixels -= 4, sums += 16, out += 4 * step) {
-    const v128_t bytes = four_pixels(sums, &s, shift, scaled, &range, whole);
+    const v128_t bytes = four_pixels(sums, &s, shift, &range, f);
     wasm_v128_store32_lane(out, bytes, 0);
     wasm_v128_store32_lane(out + step, bytes, 1);
     wasm_v128_store32_lane(out + 2 * step, bytes, 2);
     wasm_v128_store32_lane(out + 3 * step, bytes, 3);
   }
   for (; pixels > 0; pixels -= 4, sums += 16, out += 4 * step) {
-    store_some(four_pixels(sums, &s, shift, scaled, &range, whole), pixels, count, step, out);
+    store_some(four_pixels(sums, &s, shift, &range, f), pixels, count, step, out);
   }
 }
 
 static TW_NOINLINE void finish_any(const int32_t *sums, int32_t pixels, const tw_scale4 *s,
                                    const tw_requant *q, int32_t count, int32_t step, int8_t *out) {
-  finish(sums, pixels, s, s->shift, q, false, count, step, out, s->scaled);
+  finish(sums, pixels, s, s->shift, q, (form){.scaled = s->scaled}, count, step, out);
 }
 
 static TW_NOINLINE void finish_scaled(const int32_t *sums, int32_t pixels, const tw_scale4 *s,
                                       const tw_requant *q, int32_t step, int8_t *out) {
-  finish(sums, pixels, s, s->shift, q, false, 4, step, out, true);
+  finish(sums, pixels, s, s->shift, q, (form){.scaled = true}, 4, step, out);
 }
 
-/* The usual case: a shift that is a constant takes a quarter of the instructions. */
-#define SHIFT(n) \
-  case n: finish(sums, pixels, s, n, q, true, 4, step, out, true); break;
+/* The usual cases: a shift that is a constant takes a quarter of the instructions. */
+#define SHIFT(n, is_positive)                                                                    \
+  case n:                                                                                        \
+    finish(sums, pixels, s, n, q, (form){.scaled = true, .whole = true, .positive = is_positive}, \
+           4, step, out);                                                                        \
+    break;
+#define SHIFTS(is_positive)                                                                    \
+  SHIFT(4, is_positive) SHIFT(5, is_positive) SHIFT(6, is_positive) SHIFT(7, is_positive)      \
+  SHIFT(8, is_positive) SHIFT(9, is_positive) SHIFT(10, is_positive) SHIFT(11, is_positive)    \
+  SHIFT(12, is_positive)
 
 static TW_NOINLINE void finish_whole(const int32_t *sums, int32_t pixels, const tw_scale4 *s,
                                      const tw_requant *q, int32_t step, int8_t *out) {
   switch (s->shift) {
-    SHIFT(4) SHIFT(5) SHIFT(6) SHIFT(7) SHIFT(8) SHIFT(9) SHIFT(10) SHIFT(11) SHIFT(12)
+    SHIFTS(false)
+    default: finish_scaled(sums, pixels, s, q, step, out);
+  }
+}
+
+static TW_NOINLINE void finish_positive(const int32_t *sums, int32_t pixels, const tw_scale4 *s,
+                                        const tw_requant *q, int32_t step, int8_t *out) {
+  switch (s->shift) {
+    SHIFTS(true)
     default: finish_scaled(sums, pixels, s, q, step, out);
   }
 }
 
 void tw_finish(const int32_t *sums, int32_t pixels, const tw_scale4 *s, const tw_requant *q,
                int32_t count, int32_t step, int8_t *out) {
+  const bool whole = q->low == INT8_MIN && q->high == INT8_MAX;
   if (!s->scaled || count < 4) {
     finish_any(sums, pixels, s, q, count, step, out);
-  } else if (q->low == INT8_MIN && q->high == INT8_MAX) {
+  } else if (whole && q->output_zero_point == INT8_MIN) {
+    finish_positive(sums, pixels, s, q, step, out);
+  } else if (whole) {
     finish_whole(sums, pixels, s, q, step, out);
   } else {
     finish_scaled(sums, pixels, s, q, step, out);
