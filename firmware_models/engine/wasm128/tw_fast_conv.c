@@ -22,10 +22,11 @@ typedef struct {
   int32_t height, run; /* of filters */
   int32_t depth;       /* elements from one pixel to the next, where they lie side by side */
   int32_t pixels;      /* of those at a time; WINDOWS and POINTS */
+  bool turned;         /* whether they are */
   int32_t lines;       /* of output at a time, or of tiles; ROWS and TILES */
   tw_tiles tiles;      /* TILES */
   int32_t columns, step, capacity; /* of the strip */
-  int16_t *widened, *side_by_side, *rows;
+  int16_t *widened, *side_by_side, *turned_points, *rows;
   const int16_t **starts;
   int32_t *sums;
   int8_t *apart, *constants;
@@ -72,7 +73,10 @@ static plan plan_of(way way, const tw_tensor *input, const tw_tensor *filter, co
   p.columns = way == TILES ? 2 * t->columns + 2 : tw_strip_columns(output, w);
   p.step = p.columns * depth + 8;
   p.capacity = tw_window_span(w->height, w->dilation_h);
-  const int32_t widened = way == TILES ? 0 : p.height * round_up(p.run) * TW_GROUP;
+  const int32_t pixels = output->dims[0] * output->dims[1] * output->dims[2];
+  p.turned = (way == POINTS || way == WINDOWS) && pixels >= TW_TURN_PIXELS && width <= TW_TURN_WIDTH;
+  const int32_t widened =
+      way == TILES ? 0 : p.height * round_up(p.run) * TW_GROUP * (p.turned ? 4 : 1);
   p.widened = tw_take_work(work, &p.bytes, widened * 2);
   p.sums = tw_take_work(work, &p.bytes, (TW_SEGMENT + 3) * TW_GROUP * 4);
   p.apart = tw_take_work(work, &p.bytes, TW_SEGMENT * TW_GROUP);
@@ -96,13 +100,14 @@ static plan plan_of(way way, const tw_tensor *input, const tw_tensor *filter, co
     t->products = tw_take_work(work, &p.bytes, 16 * TW_GROUP * tiles * 4);
     t->sums = tw_take_work(work, &p.bytes, (4 * t->columns + 3) * TW_GROUP * 4);
   } else if (way != FEW) {
-    p.pixels = tw_min(tw_max(CACHE_BYTES / 2 / p.depth, 2),
-                      output->dims[0] * output->dims[1] * output->dims[2]);
+    const int32_t most = CACHE_BYTES / 2 / p.depth;
+    p.pixels = p.turned ? tw_min(tw_max(most & ~7, 8), round_up(pixels)) : tw_min(tw_max(most, 2), pixels);
   }
   const int32_t starts = way == TILES ? 4 * p.lines : p.lines * p.height;
   p.starts = tw_take_work(work, &p.bytes, starts * (int32_t)sizeof *p.starts);
   const int32_t side_by_side = way == ROWS || way == TILES ? 0 : p.pixels * p.depth + 16;
   p.side_by_side = tw_take_work(work, &p.bytes, side_by_side * 2);
+  p.turned_points = tw_take_work(work, &p.bytes, p.turned ? p.pixels * round_up(width) * 2 : 0);
   p.rows = tw_take_work(work, &p.bytes, way == POINTS ? 0 : tw_strip_bytes(p.step, p.capacity));
   return p;
 }
@@ -163,17 +168,27 @@ static void put_points(const tw_tensor *input, const tw_tensor *output, const tw
   }
 }
 
+/* The outputs of `pixels` pixels that lie side by side; return what is behind. */
+static void *run_side_by_side(const plan *p, const tw_gemm *g, int32_t pixels, void *out) {
+  if (p->turned) {
+    tw_points_turn(p->side_by_side, p->depth, p->run, pixels, p->turned_points);
+    tw_points_run(g, &(tw_points){p->turned_points, pixels, out});
+  } else {
+    const int16_t *const start = p->side_by_side;
+    tw_lines_run(g, &(tw_lines){.starts = &start, .height = 1, .run = p->run, .lines = 1,
+                                .pixels = pixels, .step = p->depth, .out = out});
+  }
+  return tw_gemm_next(g, out, pixels);
+}
+
 static void run_points(const tw_tensor *input, const tw_tensor *output, const tw_window *w,
                        int32_t zero, const plan *p, const tw_gemm *g) {
   const int32_t pixels = output->dims[0] * output->dims[1] * output->dims[2];
-  p->starts[0] = p->side_by_side;
-  tw_lines part = {.starts = p->starts, .height = 1, .run = p->run, .lines = 1, .step = p->depth,
-                   .out = output->data};
-  for (int32_t first = 0; first < pixels; first += part.pixels) {
-    part.pixels = tw_min(p->pixels, pixels - first);
-    put_points(input, output, w, p, zero, first, part.pixels);
-    tw_lines_run(g, &part);
-    part.out = tw_gemm_next(g, part.out, part.pixels);
+  void *out = output->data;
+  for (int32_t first = 0, count; first < pixels; first += count) {
+    count = tw_min(p->pixels, pixels - first);
+    put_points(input, output, w, p, zero, first, count);
+    out = run_side_by_side(p, g, count, out);
   }
 }
 
@@ -269,24 +284,22 @@ static void put_windows(const tw_strip *s, int32_t y, int32_t x, int32_t count, 
 }
 
 static void run_windows(tw_strip *s, const plan *p, const tw_tensor *output, const tw_gemm *g) {
-  p->starts[0] = p->side_by_side;
-  tw_lines part = {.starts = p->starts, .height = 1, .run = p->run, .lines = 1, .step = p->depth,
-                   .out = output->data};
+  void *out = output->data;
+  int32_t pixels = 0;
   for (int32_t b = 0; b < output->dims[0]; b++) {
     for (int32_t y = 0; y < output->dims[1]; y++) {
       tw_strip_move(s, b, y);
       for (int32_t x = 0, count; x < output->dims[2]; x += count) {
-        count = tw_min(output->dims[2] - x, p->pixels - part.pixels);
-        put_windows(s, y, x, count, p->depth, p->side_by_side + part.pixels * p->depth);
-        part.pixels += count;
-        if (part.pixels < p->pixels) continue;
-        tw_lines_run(g, &part);
-        part.out = tw_gemm_next(g, part.out, part.pixels);
-        part.pixels = 0;
+        count = tw_min(output->dims[2] - x, p->pixels - pixels);
+        put_windows(s, y, x, count, p->depth, p->side_by_side + pixels * p->depth);
+        pixels += count;
+        if (pixels < p->pixels) continue;
+        out = run_side_by_side(p, g, pixels, out);
+        pixels = 0;
       }
     }
   }
-  if (part.pixels > 0) tw_lines_run(g, &part);
+  if (pixels > 0) run_side_by_side(p, g, pixels, out);
 }
 
 static void run_few(tw_strip *s, const plan *p, const tw_tensor *output, const tw_gemm *g) {

@@ -338,10 +338,10 @@ static void run_lines(const images *of, const plan *p, int32_t lines, const tw_r
       const int32_t pixels = lines * some.pixels, count = tw_min(p->channels - c, 4),
                     at = (first + x) * p->channels + c;
       if (of->input.type == TW_INT16) {
-        tw_finish_i16(p->sums, 4, pixels, q, bias, c, count, p->channels,
+        tw_finish_i16(p->sums, false, pixels, q, bias, c, count, p->channels,
                       (int16_t *)of->output.data + at);
       } else {
-        tw_finish(p->sums, pixels, &p->scales[c / 4], q, count, p->channels,
+        tw_finish(p->sums, pixels, &p->scales[c / 4], q, false, count, p->channels,
                   (int8_t *)of->output.data + at);
       }
     }

@@ -47,8 +47,8 @@ static void run_long(const tw_sum *s, const tw_row *row, const tw_even_scale sca
     n = left_over < PART ? left_over : PART;
     add_terms(t, a, row->step[0], b, row->step[1], n);
     const int32_t fours = (int32_t)n / 4, rest = (int32_t)n % 4;
-    tw_finish(t->sums, fours, &scale, &q, 4, 4, out);
-    if (rest > 0) tw_finish(t->sums + 4 * fours, 1, &scale, &q, rest, 4, out + 4 * fours);
+    tw_finish(t->sums, fours, &scale, &q, false, 4, 4, out);
+    if (rest > 0) tw_finish(t->sums + 4 * fours, 1, &scale, &q, false, rest, 4, out + 4 * fours);
     a += n * row->step[0];
     b += n * row->step[1];
   }

@@ -1,9 +1,10 @@
 #include "tw_gemm.h"
 
-/* Four filters at a time, and two pixels: eight sums of four lanes each stay in registers. They are the
- * only vectors that live across a turn of the innermost loop, which has a function of its own for that:
- * the runtime keeps in memory what its registers don't hold, and not what is used least. A filter
- * without weights, as training leaves some, has one output for all pixels and is no part of any four. */
+/* Four filters at a time, and two pixels or two times four: eight sums of four lanes each stay in
+ * registers. They are the only vectors that live across a turn of the innermost loop, which has a function
+ * of its own for that: the runtime keeps in memory what its registers don't hold, and not what is used
+ * least. A filter without weights, as training leaves some, has one output for all pixels and is no part
+ * of any four. */
 
 /* ---- filters ---- */
 
@@ -48,8 +49,18 @@ void tw_gemm_run(const tw_gemm *g, void *out, int32_t pixels,
   }
 }
 
-void tw_gemm_widen(const tw_gemm *g, const tw_group *of, int32_t i, int32_t first, int32_t run,
-                   int16_t *out) {
+/* Up to eight weights, and zeros for what is missing. */
+TW_INLINE v128_t eight_weights(const int8_t *w, int32_t count) {
+  if (count >= 8) return wasm_i16x8_load8x8(w);
+  int8_t some[8] = {0};
+  for (int32_t i = 0; i < count; i++) some[i] = w[i];
+  return wasm_i16x8_load8x8(some);
+}
+
+/* A run of the filter of a channel, number `i` of a group, from element `first` on: widened, times its
+ * gain, every fourth eight of `out`. What is missing of a last eight becomes zeros. */
+static void widen(const tw_gemm *g, const tw_group *of, int32_t i, int32_t first, int32_t run,
+                  int16_t *out) {
   const int8_t *w = g->weights + (size_t)of->channels[i] * (size_t)g->width + first;
   const v128_t gain = wasm_i16x8_splat(of->scale.gains[i]);
   int32_t k = 0;
@@ -59,25 +70,38 @@ void tw_gemm_widen(const tw_gemm *g, const tw_group *of, int32_t i, int32_t firs
     wasm_v128_store(out, wasm_i16x8_mul(a, gain));
     wasm_v128_store(out + 8 * TW_GROUP, wasm_i16x8_mul(b, gain));
   }
-  for (; k + 8 <= run; k += 8, out += 8 * TW_GROUP) {
-    wasm_v128_store(out, wasm_i16x8_mul(wasm_i16x8_load8x8(w + k), gain));
+  for (; k < run; k += 8, out += 8 * TW_GROUP) {
+    wasm_v128_store(out, wasm_i16x8_mul(eight_weights(w + k, run - k), gain));
   }
-  if (k == run) return;
-  int8_t tail[8] = {0};
-  for (int32_t j = k; j < run; j++) tail[j - k] = w[j];
-  wasm_v128_store(out, wasm_i16x8_mul(wasm_i16x8_load8x8(tail), gain));
+}
+
+/* The same of a whole filter, each pair of weights for four pixels. */
+static void widen_pairs(const tw_gemm *g, const tw_group *of, int32_t i, int16_t *out) {
+  const int8_t *w = g->weights + (size_t)of->channels[i] * (size_t)g->width;
+  const v128_t gain = wasm_i16x8_splat(of->scale.gains[i]);
+  out += i * 8;
+  for (int32_t k = 0; k < g->width; k += 8, out += 32 * TW_GROUP) {
+    const v128_t x = wasm_i16x8_mul(eight_weights(w + k, g->width - k), gain);
+    wasm_v128_store(out, wasm_i32x4_shuffle(x, x, 0, 0, 0, 0));
+    wasm_v128_store(out + 8 * TW_GROUP, wasm_i32x4_shuffle(x, x, 1, 1, 1, 1));
+    wasm_v128_store(out + 16 * TW_GROUP, wasm_i32x4_shuffle(x, x, 2, 2, 2, 2));
+    wasm_v128_store(out + 24 * TW_GROUP, wasm_i32x4_shuffle(x, x, 3, 3, 3, 3));
+  }
 }
 
 /* ---- products ---- */
 
 /* Step number `k` of a turn, and a way out: see docs/adr/0016 for why loops are written so. */
-#define STEP(k)                                                               \
-  s = tw_add_products(s, w + 8 * TW_GROUP * (k), wasm_v128_load(a + 8 * (k)), \
-                      wasm_v128_load(b + 8 * (k)));                           \
+#define STEP(k, a, b)                                                                   \
+  s = tw_add_products(s, w + 8 * TW_GROUP * (k), wasm_v128_load(a), wasm_v128_load(b)); \
   if (left <= (k) + 1) break;
 
-void tw_gemm_multiply(const int16_t *const *starts, int32_t x, int32_t step_x, int32_t height,
-                      int32_t steps, const int16_t *weights, int32_t pixels, int32_t *sums) {
+/* Sums of products of four filters with `pixels` pixels. A filter is `height` runs of `steps` times
+ * eight elements; run k of the first pixel begins at starts[k] + x, and those of the next pixel `step_x`
+ * behind. Sums of one pixel more may be written. */
+static TW_NOINLINE void multiply(const int16_t *const *starts, int32_t x, int32_t step_x, int32_t height,
+                                 int32_t steps, const int16_t *weights, int32_t pixels,
+                                 int32_t *sums) {
   const v128_t zero = wasm_i32x4_splat(0);
   for (; pixels > 0; pixels -= 2, x += 2 * step_x, sums += 2 * TW_GROUP) {
     tw_sums8 s = {zero, zero, zero, zero, zero, zero, zero, zero};
@@ -87,7 +111,7 @@ void tw_gemm_multiply(const int16_t *const *starts, int32_t x, int32_t step_x, i
       const int16_t *a = starts[i] + x, *b = a + next, *w = run;
       int32_t left = steps;
       for (;;) {
-        STEP(0) STEP(1)
+        STEP(0, a, b) STEP(1, a + 8, b + 8)
         left -= 2, a += 16, b += 16, w += 16 * TW_GROUP;
       }
     }
@@ -96,23 +120,41 @@ void tw_gemm_multiply(const int16_t *const *starts, int32_t x, int32_t step_x, i
   }
 }
 
+/* The same of turned pixels, to turned sums. Sums of up to seven pixels more are written. */
+static TW_NOINLINE void multiply_turned(const int16_t *x, int32_t pairs, const int16_t *weights,
+                                        int32_t pixels, int32_t *sums) {
+  const v128_t zero = wasm_i32x4_splat(0);
+  for (; pixels > 0; pixels -= 8, x += 16 * pairs, sums += 8 * TW_GROUP) {
+    tw_sums8 s = {zero, zero, zero, zero, zero, zero, zero, zero};
+    const int16_t *at = x, *w = weights;
+    for (int32_t left = pairs;;) {
+      STEP(0, at, at + 8) STEP(1, at + 16, at + 24) STEP(2, at + 32, at + 40) STEP(3, at + 48, at + 56)
+      left -= 4, at += 64, w += 32 * TW_GROUP;
+    }
+    wasm_v128_store(sums, s.a0), wasm_v128_store(sums + 4, s.a1);
+    wasm_v128_store(sums + 8, s.a2), wasm_v128_store(sums + 12, s.a3);
+    wasm_v128_store(sums + 16, s.b0), wasm_v128_store(sums + 20, s.b1);
+    wasm_v128_store(sums + 24, s.b2), wasm_v128_store(sums + 28, s.b3);
+  }
+}
+
 /* ---- outputs ---- */
 
 /* Channels that are no neighbours are put side by side first. */
-void tw_gemm_finish(const tw_gemm *g, const tw_group *of, const int32_t *sums, int32_t pixels,
-                    void *to) {
+void tw_gemm_finish(const tw_gemm *g, const tw_group *of, const int32_t *sums, bool turned,
+                    int32_t pixels, void *to) {
   const int32_t first = of->channels[0], count = of->count, channels = g->scales.channels;
   if (g->is_i16) {
-    tw_finish_i16(sums, TW_GROUP, pixels, g->scales.q, g->scales.bias, first, count, channels,
+    tw_finish_i16(sums, turned, pixels, g->scales.q, g->scales.bias, first, count, channels,
                   (int16_t *)to + first);
     return;
   }
   int8_t *out = to;
   if (of->channels[count - 1] - first == count - 1) {
-    tw_finish(sums, pixels, &of->scale, g->scales.q, count, channels, out + first);
+    tw_finish(sums, pixels, &of->scale, g->scales.q, turned, count, channels, out + first);
     return;
   }
-  tw_finish(sums, pixels, &of->scale, g->scales.q, count, TW_GROUP, g->apart);
+  tw_finish(sums, pixels, &of->scale, g->scales.q, turned, count, TW_GROUP, g->apart);
   for (int32_t x = 0; x < pixels; x++, out += channels) {
     for (int32_t i = 0; i < count; i++) out[of->channels[i]] = g->apart[x * TW_GROUP + i];
   }
@@ -124,7 +166,7 @@ static void run_group(const tw_gemm *g, const tw_group *of, const void *data) {
   for (int32_t i = 0; i < of->count; i++) {
     int16_t *out = g->widened;
     for (int32_t k = 0; k < l->height; k++, out += 8 * TW_GROUP * steps) {
-      tw_gemm_widen(g, of, i, k * l->run, l->run, out);
+      widen(g, of, i, k * l->run, l->run, out);
     }
   }
   const int16_t *const *starts = l->starts;
@@ -132,8 +174,8 @@ static void run_group(const tw_gemm *g, const tw_group *of, const void *data) {
   for (int32_t line = 0; line < l->lines; line++, starts += l->height) {
     for (int32_t x = 0; x < l->pixels; x += TW_SEGMENT) {
       const int32_t pixels = tw_min(l->pixels - x, TW_SEGMENT);
-      tw_gemm_multiply(starts, x * l->step, l->step, l->height, steps, g->widened, pixels, g->sums);
-      tw_gemm_finish(g, of, g->sums, pixels, out);
+      multiply(starts, x * l->step, l->step, l->height, steps, g->widened, pixels, g->sums);
+      tw_gemm_finish(g, of, g->sums, false, pixels, out);
       out = tw_gemm_next(g, out, pixels);
     }
   }
@@ -141,4 +183,37 @@ static void run_group(const tw_gemm *g, const tw_group *of, const void *data) {
 
 void tw_lines_run(const tw_gemm *g, const tw_lines *l) {
   tw_gemm_run(g, l->out, l->lines * l->pixels, run_group, l);
+}
+
+/* ---- pixels side by side ---- */
+
+void tw_points_turn(const int16_t *x, int32_t step, int32_t run, int32_t pixels, int16_t *out) {
+  for (; pixels > 0; pixels -= 8, x += 8 * step) {
+    for (int32_t k = 0; k < run; k += 8, out += 64) {
+      for (int32_t half = 0; half < 2; half++) {
+        const int16_t *const from = x + half * 4 * step + k;
+        v128_t four[4] = {wasm_v128_load(from), wasm_v128_load(from + step),
+                          wasm_v128_load(from + 2 * step), wasm_v128_load(from + 3 * step)};
+        tw_turn(four);
+        for (int32_t i = 0; i < 4; i++) wasm_v128_store(out + i * 16 + half * 8, four[i]);
+      }
+    }
+  }
+}
+
+static void run_points(const tw_gemm *g, const tw_group *of, const void *data) {
+  const tw_points *p = data;
+  const int32_t pairs = (g->width + 7) / 8 * 4;
+  for (int32_t i = 0; i < of->count; i++) widen_pairs(g, of, i, g->widened);
+  void *out = p->out;
+  for (int32_t x = 0; x < p->pixels; x += TW_SEGMENT) {
+    const int32_t pixels = tw_min(p->pixels - x, TW_SEGMENT);
+    multiply_turned(p->turned + x * pairs * 2, pairs, g->widened, pixels, g->sums);
+    tw_gemm_finish(g, of, g->sums, true, pixels, out);
+    out = tw_gemm_next(g, out, pixels);
+  }
+}
+
+void tw_points_run(const tw_gemm *g, const tw_points *p) {
+  tw_gemm_run(g, p->out, p->pixels, run_points, p);
 }

@@ -50,29 +50,18 @@ void tw_gemm_prepare(tw_gemm *g);
 void tw_gemm_run(const tw_gemm *g, void *out, int32_t pixels,
                  void (*run)(const tw_gemm *g, const tw_group *of, const void *data), const void *data);
 
-/* A run of the filter of a channel, number `i` of a group, from element `first` on: widened, times its
- * gain, every fourth eight of `out`. What is missing of a last eight becomes zeros. */
-void tw_gemm_widen(const tw_gemm *g, const tw_group *of, int32_t i, int32_t first, int32_t run,
-                   int16_t *out);
-
-/* Sums of products of four filters with `pixels` pixels. A filter is `height` runs of `steps` times
- * eight elements; run k of the first pixel begins at starts[k] + x, and those of the next pixel `step`
- * behind. Sums of one pixel more may be written. */
-void tw_gemm_multiply(const int16_t *const *starts, int32_t x, int32_t step, int32_t height,
-                      int32_t steps, const int16_t *weights, int32_t pixels, int32_t *sums);
-
-/* Sums of up to TW_SEGMENT pixels to outputs of a group, in rows of all channels. Sums of up to three
- * pixels more are read. */
-void tw_gemm_finish(const tw_gemm *g, const tw_group *of, const int32_t *sums, int32_t pixels,
-                    void *out);
+/* Sums of up to TW_SEGMENT pixels to outputs of a group, in rows of all channels: see tw_finish. */
+void tw_gemm_finish(const tw_gemm *g, const tw_group *of, const int32_t *sums, bool turned,
+                    int32_t pixels, void *out);
 
 /* What is `pixels` pixels of output behind. */
 TW_INLINE void *tw_gemm_next(const tw_gemm *g, void *out, int32_t pixels) {
   return (uint8_t *)out + ((pixels * g->scales.channels) << g->is_i16);
 }
 
-/* Lines of output pixels. Line i has `pixels` of them; starts[i * height] and so on and `step` are as
- * above. Up to 8 elements are read past what a run meets. */
+/* Lines of output pixels, times filters of `height` runs. Line i has `pixels` of them; run k of the
+ * first one meets what begins at starts[i * height + k], and those of the next one what is `step`
+ * behind. Up to 8 elements are read past what a run meets. */
 typedef struct {
   const int16_t *const *starts;
   int32_t height, run; /* of filters */
@@ -81,6 +70,21 @@ typedef struct {
 } tw_lines;
 
 void tw_lines_run(const tw_gemm *g, const tw_lines *l);
+
+/* What whole filters meet, turned so that lanes are pixels: no lanes are to be added then, but each pair
+ * of weights is widened for four pixels, which only pays for many. */
+enum { TW_TURN_PIXELS = 24, TW_TURN_WIDTH = 512 };
+typedef struct {
+  const int16_t *turned; /* [pixels / 8, width rounded up to 8 / 2, 8 pixels, 2] */
+  int32_t pixels;
+  void *out; /* [pixels, channels] */
+} tw_points;
+
+void tw_points_run(const tw_gemm *g, const tw_points *p);
+
+/* Turn `pixels` pixels of `run` elements, `step` apart. Those of up to seven more, and up to seven
+ * elements more, are read. */
+void tw_points_turn(const int16_t *x, int32_t step, int32_t run, int32_t pixels, int16_t *out);
 
 /* One pixel, whose elements lie side by side, times filters that are read where they lie: faster for
  * fewer than TW_GEMV_PIXELS. */

@@ -50,6 +50,16 @@ static uint32_t largest_bias(const tw_tensor *bias, int32_t channels) {
   return (uint32_t)(wasm_i32x4_extract_lane(bits, 0) | wasm_i32x4_extract_lane(bits, 1));
 }
 
+/* The shifts that rounding has loops of their own for; any channel can do with a larger one. */
+static int32_t usual_shift(int32_t shift) {
+  return shift <= 6 ? 6 : shift <= 9 ? 9 : shift <= 12 ? 12 : shift;
+}
+
+/* Whether accumulators keep below 2^30 when they are multiplied by 2^more. */
+static bool is_even(uint64_t bound, int32_t more) {
+  return bound << tw_max(more, 0) < (uint64_t)1 << 30;
+}
+
 tw_scales tw_scales_of(const tw_requant *q, const tw_tensor *bias, int32_t channels, uint32_t most) {
   const uint64_t bound = (uint64_t)most + largest_bias(bias, channels);
   /* What shifts by more, or has the multiplier 0, always gives 0. */
@@ -68,8 +78,9 @@ tw_scales tw_scales_of(const tw_requant *q, const tw_tensor *bias, int32_t chann
   wasm_v128_store(high, most_right);
   const int32_t smallest = tw_min(tw_min(low[0], low[1]), tw_min(low[2], low[3])),
                 largest = tw_max(tw_max(high[0], high[1]), tw_max(high[2], high[3]));
-  const bool even = bound << tw_max(largest - smallest, 0) < (uint64_t)1 << 30;
-  return (tw_scales){q, bias, channels, most, even ? (uint32_t)largest : 0};
+  const int32_t usual = usual_shift(largest);
+  const int32_t shift = is_even(bound, usual - smallest) ? usual : largest;
+  return (tw_scales){q, bias, channels, most, is_even(bound, shift - smallest) ? (uint32_t)shift : 0};
 }
 
 v128_t tw_lane_bias_of(const tw_scales *s, int32_t first) {
@@ -174,11 +185,22 @@ static TW_NOINLINE void store_some(v128_t bytes, int32_t pixels, int32_t count, 
 }
 
 /* How outputs are made of sums: whether weights were multiplied (`scaled`), all of int8 is in range
- * (`whole`), and nothing below the zero point is: the last term of a negative sum's formula doesn't
- * count then (`positive`). */
+ * (`whole`), nothing below the zero point is: the last term of a negative sum's formula doesn't count
+ * then (`positive`), and lanes are pixels (`turned`). */
 typedef struct {
-  bool scaled, whole, positive;
+  bool scaled, whole, positive, turned;
 } form;
+
+/* The scale of one of four channels, for all lanes. */
+TW_INLINE tw_lane_scale scale_of_lane(const tw_lane_scale *s, int32_t lane) {
+  const v128_t *const nudge = lane < 2 ? &s->nudge_low : &s->nudge_high;
+  const v128_t nudges = wasm_v128_load64_splat((const int64_t *)nudge + lane % 2);
+  return (tw_lane_scale){wasm_v128_load32_splat((const int32_t *)&s->bias + lane),
+                         wasm_v128_load32_splat((const int32_t *)&s->multiplier + lane),
+                         nudges, nudges,
+                         wasm_v128_load32_splat((const int32_t *)&s->power + lane),
+                         wasm_v128_load32_splat((const int32_t *)&s->step + lane)};
+}
 
 TW_INLINE v128_t rescale(const int32_t *sums, const tw_lane_scale *s, uint32_t shift, form f) {
   const v128_t x = wasm_v128_load(sums);
@@ -195,85 +217,105 @@ TW_INLINE v128_t to_range(v128_t low, v128_t high, const tw_range *range, form f
   return f.whole ? x : wasm_i16x8_min(wasm_i16x8_max(x, range->low), range->high);
 }
 
-TW_INLINE v128_t four_pixels(const int32_t *sums, const tw_lane_scale *s, uint32_t shift,
+/* Four pixels of four channels, pixel by pixel. */
+TW_INLINE v128_t four_pixels(const int32_t *sums, const tw_lane_scale s[4], uint32_t shift,
                              const tw_range *range, form f) {
-  const v128_t a = rescale(sums, s, shift, f), b = rescale(sums + 4, s, shift, f),
-               c = rescale(sums + 8, s, shift, f), d = rescale(sums + 12, s, shift, f);
-  return wasm_i8x16_narrow_i16x8(to_range(a, b, range, f), to_range(c, d, range, f));
+  const v128_t a = rescale(sums, &s[0], shift, f), b = rescale(sums + 4, &s[1], shift, f),
+               c = rescale(sums + 8, &s[2], shift, f), d = rescale(sums + 12, &s[3], shift, f);
+  const v128_t x = wasm_i8x16_narrow_i16x8(to_range(a, b, range, f), to_range(c, d, range, f));
+  return f.turned ? wasm_i8x16_shuffle(x, x, 0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15) : x;
 }
 
 TW_INLINE void finish(const int32_t *sums, int32_t pixels, const tw_scale4 *scale, uint32_t shift,
                       const tw_requant *q, form f, int32_t count, int32_t step, int8_t *out) {
-  const tw_lane_scale s = scale->lanes;
   const tw_range range = tw_range_of(q);
+  const tw_lane_scale *const all = &scale->lanes;
+  tw_lane_scale s[4];
+#pragma clang loop unroll(full)
+  for (int32_t i = 0; i < 4; i++) s[i] = f.turned ? scale_of_lane(all, i) : *all;
   for (; count == 4 && pixels >= 4; pixels -= 4, sums += 16, out += 4 * step) {
-    const v128_t bytes = four_pixels(sums, &s, shift, &range, f);
+    const v128_t bytes = four_pixels(sums, s, shift, &range, f);
     wasm_v128_store32_lane(out, bytes, 0);
     wasm_v128_store32_lane(out + step, bytes, 1);
     wasm_v128_store32_lane(out + 2 * step, bytes, 2);
     wasm_v128_store32_lane(out + 3 * step, bytes, 3);
   }
   for (; pixels > 0; pixels -= 4, sums += 16, out += 4 * step) {
-    store_some(four_pixels(sums, &s, shift, &range, f), pixels, count, step, out);
+    store_some(four_pixels(sums, s, shift, &range, f), pixels, count, step, out);
   }
 }
 
+/* Of any form but `whole` and `positive`. */
 static TW_NOINLINE void finish_any(const int32_t *sums, int32_t pixels, const tw_scale4 *s,
-                                   const tw_requant *q, int32_t count, int32_t step, int8_t *out) {
-  finish(sums, pixels, s, s->shift, q, (form){.scaled = s->scaled}, count, step, out);
+                                   const tw_requant *q, bool turned, int32_t count, int32_t step,
+                                   int8_t *out) {
+  if (turned) {
+    finish(sums, pixels, s, s->shift, q, (form){.scaled = s->scaled, .turned = true}, count, step, out);
+  } else {
+    finish(sums, pixels, s, s->shift, q, (form){.scaled = s->scaled}, count, step, out);
+  }
 }
 
 static TW_NOINLINE void finish_scaled(const int32_t *sums, int32_t pixels, const tw_scale4 *s,
-                                      const tw_requant *q, int32_t step, int8_t *out) {
-  finish(sums, pixels, s, s->shift, q, (form){.scaled = true}, 4, step, out);
-}
-
-/* The usual cases: a shift that is a constant takes a quarter of the instructions. */
-#define SHIFT(n, is_positive)                                                                    \
-  case n:                                                                                        \
-    finish(sums, pixels, s, n, q, (form){.scaled = true, .whole = true, .positive = is_positive}, \
-           4, step, out);                                                                        \
-    break;
-#define SHIFTS(is_positive)                                                                    \
-  SHIFT(4, is_positive) SHIFT(5, is_positive) SHIFT(6, is_positive) SHIFT(7, is_positive)      \
-  SHIFT(8, is_positive) SHIFT(9, is_positive) SHIFT(10, is_positive) SHIFT(11, is_positive)    \
-  SHIFT(12, is_positive)
-
-static TW_NOINLINE void finish_whole(const int32_t *sums, int32_t pixels, const tw_scale4 *s,
-                                     const tw_requant *q, int32_t step, int8_t *out) {
-  switch (s->shift) {
-    SHIFTS(false)
-    default: finish_scaled(sums, pixels, s, q, step, out);
+                                      const tw_requant *q, bool turned, int32_t step, int8_t *out) {
+  if (turned) {
+    finish(sums, pixels, s, s->shift, q, (form){.scaled = true, .turned = true}, 4, step, out);
+  } else {
+    finish(sums, pixels, s, s->shift, q, (form){.scaled = true}, 4, step, out);
   }
 }
 
-static TW_NOINLINE void finish_positive(const int32_t *sums, int32_t pixels, const tw_scale4 *s,
-                                        const tw_requant *q, int32_t step, int8_t *out) {
+/* The usual cases: a shift that is a constant takes a quarter of the instructions. */
+TW_INLINE void finish_whole(const int32_t *sums, int32_t pixels, const tw_scale4 *s,
+                            const tw_requant *q, bool positive, bool turned, int32_t step, int8_t *out) {
+  const form f = {.scaled = true, .whole = true, .positive = positive, .turned = turned};
   switch (s->shift) {
-    SHIFTS(true)
-    default: finish_scaled(sums, pixels, s, q, step, out);
+    case 6: finish(sums, pixels, s, 6, q, f, 4, step, out); break;
+    case 9: finish(sums, pixels, s, 9, q, f, 4, step, out); break;
+    case 12: finish(sums, pixels, s, 12, q, f, 4, step, out); break;
+    default: finish_scaled(sums, pixels, s, q, turned, step, out);
+  }
+}
+
+static TW_NOINLINE void finish_lanes(const int32_t *sums, int32_t pixels, const tw_scale4 *s,
+                                     const tw_requant *q, bool positive, int32_t step, int8_t *out) {
+  if (positive) {
+    finish_whole(sums, pixels, s, q, true, false, step, out);
+  } else {
+    finish_whole(sums, pixels, s, q, false, false, step, out);
+  }
+}
+
+static TW_NOINLINE void finish_turned(const int32_t *sums, int32_t pixels, const tw_scale4 *s,
+                                      const tw_requant *q, bool positive, int32_t step, int8_t *out) {
+  if (positive) {
+    finish_whole(sums, pixels, s, q, true, true, step, out);
+  } else {
+    finish_whole(sums, pixels, s, q, false, true, step, out);
   }
 }
 
 void tw_finish(const int32_t *sums, int32_t pixels, const tw_scale4 *s, const tw_requant *q,
-               int32_t count, int32_t step, int8_t *out) {
+               bool turned, int32_t count, int32_t step, int8_t *out) {
   const bool whole = q->low == INT8_MIN && q->high == INT8_MAX;
+  const bool positive = q->output_zero_point == INT8_MIN;
   if (!s->scaled || count < 4) {
-    finish_any(sums, pixels, s, q, count, step, out);
-  } else if (whole && q->output_zero_point == INT8_MIN) {
-    finish_positive(sums, pixels, s, q, step, out);
-  } else if (whole) {
-    finish_whole(sums, pixels, s, q, step, out);
+    finish_any(sums, pixels, s, q, turned, count, step, out);
+  } else if (!whole) {
+    finish_scaled(sums, pixels, s, q, turned, step, out);
+  } else if (turned) {
+    finish_turned(sums, pixels, s, q, positive, step, out);
   } else {
-    finish_scaled(sums, pixels, s, q, step, out);
+    finish_lanes(sums, pixels, s, q, positive, step, out);
   }
 }
 
-void tw_finish_i16(const int32_t *sums, int32_t lanes, int32_t pixels, const tw_requant *q,
+void tw_finish_i16(const int32_t *sums, bool turned, int32_t pixels, const tw_requant *q,
                    const tw_tensor *bias, int32_t first, int32_t count, int32_t step, int16_t *out) {
-  for (; pixels > 0; pixels--, sums += lanes, out += step) {
+  for (int32_t x = 0; x < pixels; x++, out += step) {
     for (int32_t i = 0; i < count; i++) {
-      const int64_t sum = tw_add_bias(sums[i], bias, first + i);
+      const int32_t at = turned ? x / 4 * 16 + i * 4 + x % 4 : x * 4 + i;
+      const int64_t sum = tw_add_bias(sums[at], bias, first + i);
       out[i] = (int16_t)tw_clamp(tw_requant_i64(q, sum, first + i), q->low, q->high);
     }
   }

@@ -155,9 +155,8 @@ typedef struct {
  * A product of int16 with int8 is at most 2^22, so that so many of them fit into an int32. */
 enum { TW_WIDE_TERMS = 511 };
 
-/* Sums of `count` channels, of `lanes` a pixel, to outputs of int16 that lie `step` apart from pixel to
- * pixel. */
-void tw_finish_i16(const int32_t *sums, int32_t lanes, int32_t pixels, const tw_requant *q,
+/* Sums of `count` channels, from `first` on, to outputs of int16: as tw_finish. */
+void tw_finish_i16(const int32_t *sums, bool turned, int32_t pixels, const tw_requant *q,
                    const tw_tensor *bias, int32_t first, int32_t count, int32_t step, int16_t *out);
 
 /* ---- scales of layers ---- */
@@ -211,10 +210,11 @@ void tw_scale4_set(tw_scale4 *to, const tw_scales *s, const int32_t *channels, i
 /* What comes out of each channel when its weights are zeros; `out` has room for whole fours. */
 void tw_constant_outputs(const tw_scales *s, int8_t *out);
 
-/* Sums of `count` channels, four a pixel, to outputs that lie `step` apart from pixel to pixel. Sums of
- * up to three pixels more are read. */
+/* Sums of `count` channels to outputs that lie `step` apart from pixel to pixel. Sums are [pixels, 4],
+ * or [pixels / 4, 4 channels, 4 pixels] if they are `turned`. Those of up to three pixels more are
+ * read. */
 void tw_finish(const int32_t *sums, int32_t pixels, const tw_scale4 *s, const tw_requant *q,
-               int32_t count, int32_t step, int8_t *out);
+               bool turned, int32_t count, int32_t step, int8_t *out);
 
 /* Whether the scales of all channels are ones that the twins work with: right is 1 to 31, or the
  * multiplier 0, as that of a channel that learned nothing; any right does then. */

@@ -183,7 +183,8 @@ static void run_group(const tw_gemm *g, const tw_group *of, const void *data) {
   int8_t *out = t->out;
   for (int32_t y = 0; y < t->height; y++, out += t->width * g->scales.channels) {
     if (y % 2 == 0) sum_lines(t, t->products + y / 2 * t->columns, gains);
-    tw_gemm_finish(g, of, t->sums + y % 2 * 2 * t->columns * TW_GROUP, t->width, out);
+    tw_gemm_finish(g, of, t->sums + y % 2 * 2 * t->columns * TW_GROUP, false, t->width,
+                   out);
   }
 }
 
