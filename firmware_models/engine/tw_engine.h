@@ -101,6 +101,7 @@ typedef struct {
   uint32_t tables;          /* the part of `tail` that holds the tables of tw_load */
   bool counting;            /* the arena was too small: only count on */
   uint32_t overwrite;       /* of the node that is prepared */
+  uint32_t kept_bytes;      /* of what twins keep beside the arena */
   tw_scratch *scratches;
   uint32_t scratch_count;
 

@@ -38,7 +38,7 @@ from tflm_wasm._wasmtime import Code, Engine, WasmtimeError
 _SHORT_CODE_BYTES: Final = 8192
 # What is done to code before it is compiled: a part of the key of its machine code.
 _CHECKS: Final = b"with checks 2"
-_OWN_FORM: Final = _CHECKS + b", without data"
+_OWN_FORM: Final = _CHECKS + b", host instructions 1, without data"
 _WORKER: Final = (
     "import sys; sys.path[:0] = sys.argv[1:]; import tflm_wasm._compile_worker as w; w.main()"
 )
@@ -123,8 +123,10 @@ def _own_machine_code() -> Code:
     own = packaged_engine()
 
     def compile_now() -> Code:
+        from tflm_wasm._host_instructions import replacements
+
         dataless = rewrite(own, memory=MemoryLimits(1, None), keep_data=False)
-        return _runtime.compile_checked(dataless)
+        return _runtime.compile_checked(dataless, replacements())
 
     return _cached(_runtime.engine(), _OWN_FORM + own, compile_now)
 

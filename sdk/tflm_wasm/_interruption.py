@@ -15,12 +15,12 @@ out of a loop.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from tflm_wasm._errors import MalformedModuleError
 from tflm_wasm._wasm import CODE, EXPORT, MEMORY, Reader, encoded, parse, u32_leb
-from tflm_wasm._wasm_code import BLOCK, BULK, ELSE, END, IF, LOOP, Body, bodies, next_opcode
+from tflm_wasm._wasm_code import BLOCK, BULK, CALL, ELSE, END, IF, LOOP, Body, bodies, next_opcode
 
 _PAGE: Final = b"\x01\x01\x01"  # one page at least and at most
 _MEMORY_KIND, _SECOND = b"\x02", b"\x01"
@@ -35,12 +35,14 @@ CHECK: Final = bytes(
 _LONG_BYTES: Final = 1024
 
 
-def interruptible(wasm: bytes) -> bytes:
+def interruptible(wasm: bytes, replacements: Mapping[str, bytes] | None = None) -> bytes:
     """Return a module whose code traps (`unreachable`) soon after its clock is past its deadline.
 
     Args:
         wasm: A valid module of WebAssembly 2.0 with one memory, which is defined in it and
             exported. The second one is exported as its `time_export`.
+        replacements: What takes the place of calls, by the name of the exported function that is
+            called.
 
     Raises:
         MalformedModuleError: It does not parse, has other memories, or an instruction is unknown.
@@ -50,7 +52,12 @@ def interruptible(wasm: bytes) -> bytes:
     if len(module.memories) != 1 or module.imports or EXPORT not in sections:
         raise MalformedModuleError("one memory, an export and no imports expected", offset=0)
     code = sections.get(CODE, b"\0")
-    checked = [_checked(code, body) for body in bodies(code)]
+    calls = {
+        module.exports[name].number: instruction
+        for name, instruction in (replacements or {}).items()
+        if name in module.exports
+    }
+    checked = [_checked(code, body, calls) for body in bodies(code)]
     name = module.time_export.encode()
     export = u32_leb(len(name)) + name + _MEMORY_KIND + _SECOND
     changed = {
@@ -61,16 +68,36 @@ def interruptible(wasm: bytes) -> bytes:
     return encoded((one, changed.get(one, payload)) for one, payload in module.sections)
 
 
-def _checked(code: bytes, body: Body) -> bytes:
-    """Return a body with checks, and its size in front."""
+def _checked(code: bytes, body: Body, calls: Mapping[int, bytes]) -> bytes:
+    """Return a body with checks and with other instructions for calls, and its size in front."""
+    # From where to where, what is there instead.
+    edits = [(at, at, CHECK) for at, _ in _missing(code, body)]
+    edits += _replaced(code, body, calls)
     parts = [code[body.start : body.first]]
     copied = body.first
-    for at, _ in _missing(code, body):
-        parts += (code[copied:at], CHECK)
-        copied = at
+    for start, end, instead in sorted(edits):
+        parts += (code[copied:start], instead)
+        copied = end
     parts.append(code[copied : body.end])
     whole = b"".join(parts)
     return u32_leb(len(whole)) + whole
+
+
+def _replaced(
+    code: bytes, body: Body, calls: Mapping[int, bytes]
+) -> Iterator[tuple[int, int, bytes]]:
+    """Return where calls of some functions begin and end, and what is to be there instead."""
+    seen = (code.find(bytes((CALL,)) + u32_leb(one), body.first, body.end) for one in calls)
+    if all(at < 0 for at in seen):  # most bodies have none, and are not read again
+        return
+    reader = Reader(memoryview(code)[: body.end])
+    reader.pos = body.first
+    while reader.left:
+        at = reader.pos
+        if next_opcode(reader) == CALL:
+            number = Reader(memoryview(code)[at + 1 : reader.pos]).u32()
+            if number in calls:
+                yield at, reader.pos, calls[number]
 
 
 def _missing(code: bytes, body: Body, check: bytes | None = None) -> Iterator[tuple[int, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from math import ceil
 from typing import Final, TypeVar
@@ -23,13 +23,14 @@ _TICK_S: Final = 0.01
 _MADE_UP_S: Final = _TICK_S / 2
 # Starting a thread takes longer than opening a module, and another guest may come soon.
 _IDLE_TICKS: Final = 100
+_RELAXED_SIMD: Final = "wasm_relaxed_simd"
 OPTIONS: Final = {
     # Compiler threads would not survive a fork, and a model compiles in a moment.
     "parallel_compilation": False,
     # A view of memory stays where it is when its host grows it.
     "memory_may_move": False,
     # Results of these differ between hosts, or they need what a microcontroller lacks.
-    "wasm_relaxed_simd": False,
+    _RELAXED_SIMD: False,
     "wasm_threads": False,
     "wasm_memory64": False,
     "wasm_multi_memory": False,
@@ -144,12 +145,13 @@ def _once(make: Callable[[], T]) -> Callable[[], T]:
 def engine() -> Engine:
     """Return the engine of all code that runs, which has its checks: `_interruption` says how.
 
-    They need more than WebAssembly 2.0. The code itself may not: see `validate`.
+    They need more than WebAssembly 2.0, and so do `_host_instructions`. The code itself may not:
+    see `validate`.
 
     Raises:
         RuntimeLibraryError: wasmtime is not what it should be.
     """
-    return Engine({**OPTIONS, "wasm_multi_memory": True, "wasm_threads": True})
+    return Engine({**OPTIONS, "wasm_multi_memory": True, "wasm_threads": True, _RELAXED_SIMD: True})
 
 
 @_once
@@ -167,8 +169,12 @@ def clock() -> Clock:
     return shared
 
 
-def compile_checked(wasm: bytes) -> Code:
+def compile_checked(wasm: bytes, replacements: Mapping[str, bytes] | None = None) -> Code:
     """Put checks into a valid module and compile it, in this process, however long that takes.
+
+    Args:
+        wasm: The module.
+        replacements: As `interruptible` takes them.
 
     Raises:
         ModuleError: It can't be given checks, or the compiler gave up on it.
@@ -176,7 +182,7 @@ def compile_checked(wasm: bytes) -> Code:
     from tflm_wasm._interruption import interruptible  # which takes a while to import
 
     try:
-        return engine().compile(interruptible(wasm))
+        return engine().compile(interruptible(wasm, replacements))
     except (MalformedModuleError, WasmtimeError) as error:
         raise does_not_compile(error) from error
 

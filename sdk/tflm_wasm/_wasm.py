@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 HEADER: Final = b"\0asm\x01\0\0\0"
 PAGE_BYTES: Final = 65_536
 
-CUSTOM, _TYPE, IMPORT, FUNCTION, _TABLE, MEMORY = range(6)
+CUSTOM, TYPE, IMPORT, FUNCTION, _TABLE, MEMORY = range(6)
 GLOBAL, EXPORT, _START, _ELEMENT, CODE, DATA, DATA_COUNT, _TAG = range(6, 14)
 _KINDS: Final = ("func", "table", "memory", "global", "tag")
 # The order of non-custom sections in a module: data count before code, tags after memory.
@@ -30,7 +30,7 @@ _ORDER: Final = {
     section: rank
     for rank, section in enumerate(
         (
-            _TYPE,
+            TYPE,
             IMPORT,
             FUNCTION,
             _TABLE,
@@ -261,7 +261,7 @@ def _shared_of(sections: tuple[tuple[int, bytes], ...]) -> _Shared:
 
 def _shared(found: dict[int, Reader]) -> _Shared:
     """Interpret sections."""
-    types = _read(found.get(_TYPE), _func_type)
+    types = _read(found.get(TYPE), _func_type)
     indices = _read(found.get(FUNCTION), Reader.u32)
     if any(index >= len(types) for index in indices):
         raise found[FUNCTION].fail("function of an unknown type")

@@ -1,4 +1,4 @@
-#include "tw_gemm.h"
+#include "tw_bytes.h"
 
 /* FULLY_CONNECTED: a convolution of few pixels, with other names. */
 
@@ -12,7 +12,9 @@ tw_status tw_fast_dense_prepare(tw_engine *e, const tw_node *node, const tw_requ
                                                  q->output_zero_point == 0;
   if (fits && weights->type == TW_INT8 && tw_dim(weights, -1) <= MAX_DEPTH &&
       q->filter_zero_point == 0) {
-    *work = tw_work;
+    tw_bytes *const bytes =
+        input->type == TW_INT8 ? tw_bytes_prepare(e, weights, q->input_zero_point) : NULL;
+    *work = bytes != NULL ? (void *)bytes : tw_work;
   }
   return TW_OK;
 }
@@ -24,9 +26,14 @@ void tw_fast_dense(const tw_engine *e, const tw_node *node, const tw_requant *q,
                      .scales = tw_scales_of(q, tw_input(e, node, 2), channels,
                                             (uint32_t)depth * 255 * 128)};
   void *out = tw_output(e, node, 0)->data;
+  const tw_bytes *const bytes = work != tw_work && tw_has_dot_u8() ? work : NULL;
   const int32_t elements = (int32_t)tw_elements(input);
   for (int32_t first = 0; first < elements; first += depth, out = tw_gemm_next(&g, out, 1)) {
-    tw_take(input, q->input_zero_point, first, depth, work);
-    tw_gemv_run(&g, work, out);
+    if (bytes != NULL) {
+      tw_bytes_run(&g, bytes, (const int8_t *)input->data + first, tw_work, out);
+    } else {
+      tw_take(input, q->input_zero_point, first, depth, (int16_t *)(void *)tw_work);
+      tw_gemv_run(&g, (const int16_t *)(const void *)tw_work, out);
+    }
   }
 }

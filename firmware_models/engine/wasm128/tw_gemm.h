@@ -91,4 +91,10 @@ void tw_points_turn(const int16_t *x, int32_t step, int32_t run, int32_t pixels,
 enum { TW_GEMV_PIXELS = 3 };
 void tw_gemv_run(const tw_gemm *g, const int16_t *x, void *out);
 
+/* Filters whose sums are kept, on a stack of 4 KiB; a multiple of 4. */
+enum { TW_GEMV_MOST = 128 };
+
+/* Sums of the channels [first, end), to outputs of int8. */
+void tw_gemv_finish(const tw_scales *of, const int32_t *sums, int32_t first, int32_t end, int8_t *out);
+
 #endif

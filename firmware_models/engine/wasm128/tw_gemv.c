@@ -2,8 +2,7 @@
 
 /* One pixel at a time, four filters at a time: each is read where it lies. */
 
-/* Filters whose sums are kept, on a stack of 4 KiB, of int8 and int16; multiples of 4. */
-enum { MOST = 128, MOST_I16 = 32 };
+enum { MOST_I16 = 32 };
 
 TW_INLINE v128_t widened(const int8_t *w) { return wasm_i16x8_load8x8(w); }
 
@@ -52,9 +51,7 @@ TW_INLINE void store(v128_t bytes, int32_t count, int8_t *out) {
   for (int32_t i = 0; i < count; i++) out[i] = some[i];
 }
 
-/* Sums of the channels from `first` on, to outputs. */
-static TW_NOINLINE void finish(const tw_scales *of, const int32_t *sums, int32_t first, int32_t end,
-                               int8_t *out) {
+void tw_gemv_finish(const tw_scales *of, const int32_t *sums, int32_t first, int32_t end, int8_t *out) {
   const tw_range range = tw_range_of(of->q);
   tw_lane_scale s;
   tw_lane_scale_set(&s, of, first);
@@ -73,11 +70,11 @@ static TW_NOINLINE void finish(const tw_scales *of, const int32_t *sums, int32_t
 
 static TW_NOINLINE void run_i8(const tw_gemm *g, const int16_t *x, int8_t *out) {
   const int32_t depth = g->width, channels = g->scales.channels;
-  int32_t sums[MOST];
+  int32_t sums[TW_GEMV_MOST];
   for (int32_t c = 0, end; c < channels; c = end) {
-    end = tw_min(c + MOST, channels);
+    end = tw_min(c + TW_GEMV_MOST, channels);
     multiply(x, g->weights + c * depth, depth, depth, end - c, sums);
-    finish(&g->scales, sums, c, end, out);
+    tw_gemv_finish(&g->scales, sums, c, end, out);
   }
 }
 

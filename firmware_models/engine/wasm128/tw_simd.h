@@ -56,6 +56,11 @@ TW_INLINE v128_t tw_add_dot(v128_t sum, v128_t a, v128_t b) {
   return wasm_i32x4_add(sum, wasm_i32x4_dot_i16x8(a, b));
 }
 
+/* Products of signed with unsigned bytes, added in pairs, as int16, which they must fit into. With the
+ * host's own instruction it is fast, and tw_has_dot_u8() true; else it is of no use. */
+__attribute__((const)) v128_t tw_dot_u8(v128_t signed_bytes, v128_t bytes);
+bool tw_has_dot_u8(void);
+
 /* The sums of the lanes of four vectors. */
 TW_INLINE v128_t tw_sum_lanes(v128_t a, v128_t b, v128_t c, v128_t d) {
   v128_t ab = wasm_i32x4_add(wasm_i32x4_shuffle(a, b, 0, 4, 1, 5), wasm_i32x4_shuffle(a, b, 2, 6, 3, 7));

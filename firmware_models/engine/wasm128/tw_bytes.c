@@ -1,0 +1,178 @@
+#include "tw_bytes.h"
+
+/* An element x of int8 is taken as the unsigned byte x + 128. tw_dot_u8 adds two of its products with
+ * weights as int16: that is exact if neither the weights over zero nor those below come to more than 128
+ * together, as 255 * 128 is an int16. Where `paired`, four products are added so. Blocks of a filter in
+ * which weights come to more are noted once, and their sums made right each time. */
+
+enum { BLOCK = 32, LEAST_DEPTH = 64, MOST_DEPTH = 16384, MOST_CHANNELS = 65535, MOST_SUM = 128 };
+/* One of so many blocks may be noted. */
+enum { NOTED = 16 };
+
+typedef struct {
+  uint16_t channel, block;
+} place;
+
+struct tw_bytes {
+  const int32_t *offsets; /* [channels], to be added to sums; NULL: nothing is */
+  int32_t count;
+  bool paired;
+  place places[]; /* in order */
+};
+
+/* What layers keep is no part of the arena, which is as large as without. */
+enum { KEPT_BYTES = 8192 };
+static _Alignas(4) uint8_t kept[KEPT_BYTES];
+
+static void *keep(tw_engine *e, uint32_t bytes) {
+  if (bytes > KEPT_BYTES - e->kept_bytes) return NULL;
+  void *const memory = kept + e->kept_bytes;
+  e->kept_bytes += (bytes + 3) & ~3u;
+  return memory;
+}
+
+/* ---- weights ---- */
+
+typedef struct {
+  place *places;
+  int32_t count, room;
+} list;
+
+static void note(list *to, int32_t channel, int32_t block) {
+  if (to->count < to->room) to->places[to->count] = (place){(uint16_t)channel, (uint16_t)block};
+  to->count++;
+}
+
+/* Sums of weights over zero and of those below. */
+TW_INLINE bool is_much(v128_t over, v128_t below) {
+  return wasm_v128_any_true(wasm_v128_or(wasm_i16x8_gt(over, wasm_i16x8_splat(MOST_SUM)),
+                                         wasm_i16x8_lt(below, wasm_i16x8_splat(-MOST_SUM))));
+}
+
+/* Note a block of weights in the list of those where two products are too much, and where four are. */
+static void look_at(const int8_t *w, int32_t channel, int32_t block, list *two, list *four) {
+  const v128_t zero = wasm_i8x16_splat(0), a = wasm_v128_load(w), b = wasm_v128_load(w + 16);
+  const v128_t over_a = wasm_i16x8_extadd_pairwise_i8x16(wasm_i8x16_max(a, zero)),
+               over_b = wasm_i16x8_extadd_pairwise_i8x16(wasm_i8x16_max(b, zero)),
+               below_a = wasm_i16x8_extadd_pairwise_i8x16(wasm_i8x16_min(a, zero)),
+               below_b = wasm_i16x8_extadd_pairwise_i8x16(wasm_i8x16_min(b, zero));
+  if (!is_much(wasm_i16x8_add(over_a, over_b), wasm_i16x8_add(below_a, below_b))) return;
+  note(four, channel, block);
+  if (is_much(over_a, below_a) || is_much(over_b, below_b)) note(two, channel, block);
+}
+
+static int32_t sum_of(const int8_t *w, int32_t depth) {
+  int32_t sum = 0;
+  for (int32_t i = 0; i < depth; i++) sum += w[i];
+  return sum;
+}
+
+tw_bytes *tw_bytes_prepare(tw_engine *e, const tw_tensor *weights, int32_t zero_point) {
+  const int32_t depth = tw_dim(weights, -1), channels = tw_dim(weights, -2);
+  if (weights->data == NULL || depth % BLOCK != 0 || depth < LEAST_DEPTH || depth > MOST_DEPTH ||
+      channels > MOST_CHANNELS) {
+    return NULL;
+  }
+  const int8_t *w = weights->data;
+  const int32_t most = (int32_t)(weights->bytes / BLOCK / NOTED);
+  const int32_t room = tw_min(most, TW_WORK_BYTES / 2 / (int32_t)sizeof(place));
+  list two = {(place *)(void *)tw_work, 0, room}, four = {two.places + room, 0, room};
+  for (int32_t c = 0; c < channels; c++) {
+    for (int32_t i = 0; i < depth; i += BLOCK) look_at(w + c * depth + i, c, i / BLOCK, &two, &four);
+  }
+  const list *const best = four.count <= room ? &four : &two;
+  if (best->count > room) return NULL;
+  const uint32_t bytes = (uint32_t)best->count * sizeof(place);
+  tw_bytes *const b = keep(e, sizeof *b + bytes);
+  if (b == NULL) return NULL;
+  *b = (tw_bytes){NULL, best->count, best == &four};
+  memcpy(b->places, best->places, bytes);
+  if (zero_point == INT8_MIN) return b;
+  int32_t *const offsets = keep(e, (uint32_t)channels * sizeof *offsets);
+  if (offsets == NULL) return NULL;
+  for (int32_t c = 0; c < channels; c++) {
+    offsets[c] = -(128 + zero_point) * sum_of(w + c * depth, depth);
+  }
+  b->offsets = offsets;
+  return b;
+}
+
+/* ---- products ---- */
+
+TW_INLINE v128_t sum_block(v128_t sum, const int8_t *w, v128_t x0, v128_t x1, bool paired) {
+  const v128_t a = tw_dot_u8(wasm_v128_load(w), x0), b = tw_dot_u8(wasm_v128_load(w + 16), x1);
+  if (paired) return wasm_i32x4_add(sum, wasm_i32x4_extadd_pairwise_i16x8(wasm_i16x8_add(a, b)));
+  return wasm_i32x4_add(wasm_i32x4_add(sum, wasm_i32x4_extadd_pairwise_i16x8(a)),
+                        wasm_i32x4_extadd_pairwise_i16x8(b));
+}
+
+/* `channels` filters, four at a time. */
+TW_INLINE void multiply(const uint8_t *x, const int8_t *w, int32_t depth, int32_t channels, bool paired,
+                        int32_t *sums) {
+  const v128_t zero = wasm_i32x4_splat(0);
+  for (int32_t c = 0; c < channels; c += 4, w += 4 * depth, sums += 4) {
+    const int32_t last = channels - 1 - c;
+    const int8_t *w0 = w, *w1 = w + tw_min(1, last) * depth, *w2 = w + tw_min(2, last) * depth,
+                 *w3 = w + tw_min(3, last) * depth;
+    v128_t s0 = zero, s1 = zero, s2 = zero, s3 = zero;
+    const uint8_t *const end = x + depth;
+    for (const uint8_t *at = x; at != end;
+         at += BLOCK, w0 += BLOCK, w1 += BLOCK, w2 += BLOCK, w3 += BLOCK) {
+      const v128_t x0 = wasm_v128_load(at), x1 = wasm_v128_load(at + 16);
+      s0 = sum_block(s0, w0, x0, x1, paired);
+      s1 = sum_block(s1, w1, x0, x1, paired);
+      s2 = sum_block(s2, w2, x0, x1, paired);
+      s3 = sum_block(s3, w3, x0, x1, paired);
+    }
+    wasm_v128_store(sums, tw_sum_lanes(s0, s1, s2, s3));
+  }
+}
+
+static TW_NOINLINE void multiply_paired(const uint8_t *x, const int8_t *w, int32_t depth,
+                                        int32_t channels, int32_t *sums) {
+  multiply(x, w, depth, channels, true, sums);
+}
+
+static TW_NOINLINE void multiply_alone(const uint8_t *x, const int8_t *w, int32_t depth,
+                                       int32_t channels, int32_t *sums) {
+  multiply(x, w, depth, channels, false, sums);
+}
+
+/* What the sum of a noted block lacks. */
+static TW_NOINLINE int32_t missing(const uint8_t *x, const int16_t *wide, const int8_t *w, bool paired) {
+  const v128_t zero = wasm_i32x4_splat(0);
+  v128_t sum = zero;
+  for (int32_t i = 0; i < BLOCK; i += 8) {
+    sum = tw_add_dot(sum, wasm_v128_load(wide + i), wasm_i16x8_load8x8(w + i));
+  }
+  const v128_t x0 = wasm_v128_load(x), x1 = wasm_v128_load(x + 16);
+  const v128_t had = paired ? sum_block(zero, w, x0, x1, true) : sum_block(zero, w, x0, x1, false);
+  const v128_t difference = wasm_i32x4_sub(sum, had);
+  return wasm_i32x4_extract_lane(tw_sum_lanes(difference, zero, zero, zero), 0);
+}
+
+void tw_bytes_run(const tw_gemm *g, const tw_bytes *b, const int8_t *x, void *work, int8_t *out) {
+  const int32_t depth = g->width, channels = g->scales.channels;
+  int16_t *const wide = work;
+  uint8_t *const bytes = (uint8_t *)(wide + depth);
+  tw_widen(x, -128, depth, depth, wide);
+  for (int32_t i = 0; i < depth; i += 16) {
+    wasm_v128_store(bytes + i, wasm_v128_xor(wasm_v128_load(x + i), wasm_i8x16_splat(INT8_MIN)));
+  }
+  const place *next = b->places, *const last = next + b->count;
+  int32_t sums[TW_GEMV_MOST];
+  for (int32_t c = 0, end; c < channels; c = end) {
+    end = tw_min(c + TW_GEMV_MOST, channels);
+    const int8_t *const w = g->weights + c * depth;
+    (b->paired ? multiply_paired : multiply_alone)(bytes, w, depth, end - c, sums);
+    for (; next != last && next->channel < end; next++) {
+      const int32_t at = next->block * BLOCK;
+      sums[next->channel - c] +=
+          missing(bytes + at, wide + at, w + (next->channel - c) * depth + at, b->paired);
+    }
+    if (b->offsets != NULL) {
+      for (int32_t i = 0; i < end - c; i++) sums[i] += b->offsets[c + i];
+    }
+    tw_gemv_finish(&g->scales, sums, c, end, out);
+  }
+}
