@@ -14,6 +14,9 @@ typedef struct {
 } place;
 
 struct tw_bytes {
+  const int8_t *weights; /* [channels, depth] */
+  int32_t depth;
+  tw_scales scales;
   const int32_t *offsets; /* [channels], to be added to sums; NULL: nothing is */
   int32_t count;
   bool paired;
@@ -67,9 +70,10 @@ static int32_t sum_of(const int8_t *w, int32_t depth) {
   return sum;
 }
 
-tw_bytes *tw_bytes_prepare(tw_engine *e, const tw_tensor *weights, int32_t zero_point) {
+tw_bytes *tw_bytes_prepare(tw_engine *e, const tw_tensor *weights, const tw_tensor *bias,
+                           const tw_requant *q) {
   const int32_t depth = tw_dim(weights, -1), channels = tw_dim(weights, -2);
-  if (weights->data == NULL || depth % BLOCK != 0 || depth < LEAST_DEPTH || depth > MOST_DEPTH ||
+  if (weights->data == NULL || (bias != NULL && bias->data == NULL) || depth % BLOCK != 0 || depth < LEAST_DEPTH || depth > MOST_DEPTH ||
       channels > MOST_CHANNELS) {
     return NULL;
   }
@@ -85,13 +89,14 @@ tw_bytes *tw_bytes_prepare(tw_engine *e, const tw_tensor *weights, int32_t zero_
   const uint32_t bytes = (uint32_t)best->count * sizeof(place);
   tw_bytes *const b = keep(e, sizeof *b + bytes);
   if (b == NULL) return NULL;
-  *b = (tw_bytes){NULL, best->count, best == &four};
+  *b = (tw_bytes){.weights = w, .depth = depth, .count = best->count, .paired = best == &four,
+                  .scales = tw_scales_of(q, bias, channels, (uint32_t)depth * 255 * 128)};
   memcpy(b->places, best->places, bytes);
-  if (zero_point == INT8_MIN) return b;
+  if (q->input_zero_point == INT8_MIN) return b;
   int32_t *const offsets = keep(e, (uint32_t)channels * sizeof *offsets);
   if (offsets == NULL) return NULL;
   for (int32_t c = 0; c < channels; c++) {
-    offsets[c] = -(128 + zero_point) * sum_of(w + c * depth, depth);
+    offsets[c] = -(128 + q->input_zero_point) * sum_of(w + c * depth, depth);
   }
   b->offsets = offsets;
   return b;
@@ -151,28 +156,48 @@ static TW_NOINLINE int32_t missing(const uint8_t *x, const int16_t *wide, const 
   return wasm_i32x4_extract_lane(tw_sum_lanes(difference, zero, zero, zero), 0);
 }
 
-void tw_bytes_run(const tw_gemm *g, const tw_bytes *b, const int8_t *x, void *work, int8_t *out) {
-  const int32_t depth = g->width, channels = g->scales.channels;
-  int16_t *const wide = work;
-  uint8_t *const bytes = (uint8_t *)(wide + depth);
-  tw_widen(x, -128, depth, depth, wide);
+/* Outputs of `count` channels that share a scale are like pixels: only their biases differ. */
+static void finish_even(const tw_bytes *b, const tw_scale4 *scale, int32_t *sums, int32_t first,
+                        int32_t count, int8_t *out) {
+  for (int32_t i = 0; i < count; i += 4) {
+    const v128_t sum = wasm_i32x4_add(wasm_v128_load(sums + i), tw_lane_bias_of(&b->scales, first + i));
+    wasm_v128_store(sums + i, wasm_i32x4_mul(sum, scale->lanes.power));
+  }
+  const int32_t rest = count % 4, fours = count - rest;
+  if (fours > 0) tw_finish(sums, fours / 4, scale, b->scales.q, false, 4, 4, out);
+  if (rest > 0) tw_finish(sums + fours, 1, scale, b->scales.q, false, rest, 4, out + fours);
+}
+
+void tw_bytes_run(const tw_bytes *b, const int8_t *x, void *work, int8_t *out) {
+  const int32_t depth = b->depth, channels = b->scales.channels;
+  uint8_t *const bytes = work;
+  int16_t *const wide = (int16_t *)(void *)(bytes + depth);
   for (int32_t i = 0; i < depth; i += 16) {
     wasm_v128_store(bytes + i, wasm_v128_xor(wasm_v128_load(x + i), wasm_i8x16_splat(INT8_MIN)));
   }
+  if (b->count > 0) tw_widen(x, INT8_MIN, depth, depth, wide);
+  tw_scale4 even = {.scaled = false};
+  if (!b->scales.q->per_channel) {
+    tw_scales alike = b->scales;
+    alike.bias = NULL;
+    tw_scale4_set(&even, &alike, (const int32_t[]){0, 1, 2, 3}, 4);
+  }
   const place *next = b->places, *const last = next + b->count;
-  int32_t sums[TW_GEMV_MOST];
+  int32_t sums[TW_GEMV_MOST + 3]; /* bytes past the last four are read */
   for (int32_t c = 0, end; c < channels; c = end) {
     end = tw_min(c + TW_GEMV_MOST, channels);
-    const int8_t *const w = g->weights + c * depth;
+    const int8_t *const w = b->weights + c * depth;
     (b->paired ? multiply_paired : multiply_alone)(bytes, w, depth, end - c, sums);
     for (; next != last && next->channel < end; next++) {
       const int32_t at = next->block * BLOCK;
       sums[next->channel - c] +=
           missing(bytes + at, wide + at, w + (next->channel - c) * depth + at, b->paired);
     }
-    if (b->offsets != NULL) {
-      for (int32_t i = 0; i < end - c; i++) sums[i] += b->offsets[c + i];
+    for (int32_t i = 0; b->offsets != NULL && i < end - c; i++) sums[i] += b->offsets[c + i];
+    if (even.scaled) {
+      finish_even(b, &even, sums, c, end - c, out + c);
+    } else {
+      tw_gemv_finish(&b->scales, sums, c, end, out);
     }
-    tw_gemv_finish(&g->scales, sums, c, end, out);
   }
 }
