@@ -2,7 +2,9 @@
 
 /* DEPTHWISE_CONV_2D with one filter a channel. A dot product takes two taps of four channels: the
  * image is widened in pairs of neighbours, one below the other or, for windows of one row, one beside
- * the other, with zeros where the window leaves it. */
+ * the other, with zeros where the window leaves it. Windows of an odd number of rows that move by one
+ * begin in the upper row of a pair or in the lower one, so there are two sets of weights for them and
+ * each row is widened once. */
 
 enum { MAX_TAPS = 64, MAX_SIDE = 4096, SEGMENT = 128 };
 /* Pairs that are kept for more lines of output than one. */
@@ -19,11 +21,12 @@ typedef struct {
   int32_t channels, depth; /* depth: channels rounded up to 8 */
   int32_t columns;         /* under the windows of a row */
   int32_t rows, taps;      /* of pairs, in a window */
+  int32_t sets;            /* of weights: one, or by the row of a pair that a window begins in */
   int32_t tap_step;        /* columns from one pair to the next */
   int32_t lines;           /* of output at a time */
   int32_t capacity;        /* rows of pairs that are kept */
   int32_t row_step;        /* elements from one of them to the next */
-  int16_t *weights;        /* for 4 channels: pair by pair 4 times two */
+  int16_t *weights;        /* for 4 channels: set by set, pair by pair, 4 times two */
   tw_scale4 *scales;       /* for 4 channels */
   int32_t *sums;           /* [SEGMENT, 4], and three pixels more */
   const int16_t **starts;  /* [lines, rows] */
@@ -48,15 +51,17 @@ static plan make_plan(const images *i, void *work) {
   p.rows = is_flat(w) ? 1 : (height + 1) / 2;
   p.taps = is_flat(w) ? (width + 1) / 2 : width;
   p.tap_step = is_flat(w) ? 2 : 1;
+  p.sets = !is_flat(w) && w->stride_h == 1 && height % 2 == 1 ? 2 : 1;
   p.columns = (i->output.dims[2] - 1) * w->stride_w + p.taps * p.tap_step;
   p.row_step = p.columns * p.depth * 2;
-  const int32_t most = CACHE_BYTES / 2 / p.row_step - (2 * p.rows - 1); /* rows for more lines */
-  p.lines = tw_min(tw_max(most / w->stride_h, 0) + 1, i->output.dims[1]);
+  const int32_t room = CACHE_BYTES / 2 / p.row_step, least = p.sets == 2 ? p.rows : 2 * p.rows - 1;
+  const int32_t more = tw_max(room - least, 0); /* rows for more lines than one */
+  p.lines = tw_min(p.sets == 2 ? 2 * more + 1 : more / w->stride_h + 1, i->output.dims[1]);
   p.lines = tw_max(tw_min(p.lines, SEGMENT / i->output.dims[2]), 1);
-  p.capacity = (p.lines - 1) * w->stride_h + 2 * p.rows - 1;
+  p.capacity = least + (p.sets == 2 ? p.lines / 2 : (p.lines - 1) * w->stride_h);
   const int32_t fours = p.depth / 4;
   p.scales = tw_take_work(work, &p.bytes, fours * (int32_t)sizeof *p.scales);
-  p.weights = tw_take_work(work, &p.bytes, fours * p.rows * p.taps * 16);
+  p.weights = tw_take_work(work, &p.bytes, fours * p.sets * p.rows * p.taps * 16);
   p.sums = tw_take_work(work, &p.bytes, (SEGMENT + 3) * 16);
   p.starts = tw_take_work(work, &p.bytes, p.lines * p.rows * (int32_t)sizeof *p.starts);
   p.kept = tw_take_work(work, &p.bytes, p.capacity * (int32_t)sizeof *p.kept);
@@ -108,7 +113,7 @@ tw_status tw_fast_depthwise_prepare(tw_engine *e, const tw_node *node, const tw_
  * channels that the filter lacks. */
 TW_INLINE v128_t eight_weights(const int8_t *weights, const tw_window *w, int32_t channels, int32_t y,
                                int32_t x, int32_t c, v128_t gains) {
-  if (y >= w->height || x >= w->width) return wasm_i16x8_splat(0);
+  if (y < 0 || y >= w->height || x >= w->width) return wasm_i16x8_splat(0);
   const int8_t *from = weights + (y * w->width + x) * channels + c;
   if (c + 8 <= channels) return wasm_i16x8_mul(wasm_i16x8_load8x8(from), gains);
   int8_t some[8] = {0};
@@ -117,15 +122,16 @@ TW_INLINE v128_t eight_weights(const int8_t *weights, const tw_window *w, int32_
 }
 
 static void pack_weights(const int8_t *weights, const tw_window *w, const plan *p) {
-  const int32_t next = p->rows * p->taps * 8;
+  const int32_t next = p->sets * p->rows * p->taps * 8;
   int16_t *out = p->weights;
   for (int32_t c = 0; c < p->depth; c += 8, out += next) {
     const tw_scale4 *s = &p->scales[c / 4];
     const v128_t gains = wasm_v128_load64_lane(s[1].gains, wasm_v128_load64_zero(s[0].gains), 1);
-    for (int32_t y = 0; y < p->rows; y++) {
+    for (int32_t i = 0; i < p->sets * p->rows; i++) {
+      const int32_t row = i < p->rows ? 2 * i : 2 * (i - p->rows) - 1;
       for (int32_t x = 0; x < p->taps; x++, out += 8) {
         const bool flat = is_flat(w);
-        const int32_t row = 2 * y, column = x * p->tap_step;
+        const int32_t column = x * p->tap_step;
         const v128_t a = eight_weights(weights, w, p->channels, row, column, c, gains);
         const v128_t b =
             eight_weights(weights, w, p->channels, row + !flat, column + flat, c, gains);
@@ -230,18 +236,26 @@ static void put_row(const images *i, const plan *p, int32_t zero, int32_t image,
   }
 }
 
+/* The set of weights for a line of output. */
+static int32_t set_of(const images *of, const plan *p, int32_t y) {
+  return p->sets == 2 ? (y - of->window.pad_h) & 1 : 0;
+}
+
 /* Set where the pairs of a line of output begin, with those of the first four channels. Rows are asked
  * for in order. */
 static void set_starts(const images *of, const plan *p, int32_t zero, int32_t image, int32_t y,
                        const int16_t **starts) {
-  const int32_t height = of->input.dims[1], top = y * of->window.stride_h - of->window.pad_h;
+  const int32_t height = of->input.dims[1];
+  const int32_t top = y * of->window.stride_h - of->window.pad_h - set_of(of, p, y);
   for (int32_t i = 0; i < p->rows; i++) {
     const int32_t row = top + 2 * i;
     if (row < (is_flat(&of->window) ? 0 : -1) || row >= height) {
       starts[i] = p->zeros;
       continue;
     }
-    const int32_t number = image * (height + 1) + row + 1, place = number % p->capacity;
+    const int32_t number =
+        p->sets == 2 ? image * ((height + 1) / 2) + row / 2 : image * (height + 1) + row + 1;
+    const int32_t place = number % p->capacity;
     int16_t *const pairs = p->pairs + place * p->row_step;
     starts[i] = pairs;
     if (p->kept[place] == number) continue;
@@ -262,11 +276,11 @@ TW_INLINE v128_t sum_six(const int16_t *a, const int16_t *b, const v128_t w[6]) 
   return tw_add_dot(sum, wasm_v128_load(b + 16), w[5]);
 }
 
-/* A part of some lines: `pixels` of each, whose pairs begin `offset` behind where those of the line
- * do, and are `step` apart from pixel to pixel. */
+/* A part of some lines, every `stride` of them: `pixels` of each, whose pairs begin `offset` behind where
+ * those of the line do, and are `step` apart from pixel to pixel. */
 typedef struct {
   const int16_t *const *starts;
-  int32_t lines, pixels, offset, step;
+  int32_t lines, stride, pixels, offset, step;
 } part;
 
 TW_INLINE const int16_t *start_of(const plan *p, const int16_t *start, int32_t offset) {
@@ -277,8 +291,8 @@ static TW_NOINLINE void sum_3x3(const plan *p, const part *of, const int16_t *we
   v128_t w[6];
   for (int32_t i = 0; i < 6; i++) w[i] = wasm_v128_load(weights + 8 * i);
   const int16_t *const *starts = of->starts;
-  const int32_t step = of->step;
-  for (int32_t line = of->lines; line > 0; line--, starts += 2) {
+  const int32_t step = of->step, other_lines = (of->stride - 1) * of->pixels * 4;
+  for (int32_t line = of->lines; line > 0; line--, starts += 2 * of->stride, sums += other_lines) {
     const int16_t *a = start_of(p, starts[0], of->offset), *b = start_of(p, starts[1], of->offset);
     int32_t pixels = of->pixels;
     for (; pixels > 1; pixels -= 2, a += 2 * step, b += 2 * step, sums += 8) {
@@ -296,8 +310,9 @@ static TW_NOINLINE void sum_3x3(const plan *p, const part *of, const int16_t *we
 static TW_NOINLINE void sum_any(const plan *p, const part *of, const int16_t *weights, int32_t *sums) {
   const v128_t zero = wasm_i32x4_splat(0);
   const int16_t *const *starts = of->starts;
-  const int32_t tap = p->tap_step * 8, step = of->step;
-  for (int32_t line = of->lines; line > 0; line--, starts += p->rows) {
+  const int32_t tap = p->tap_step * 8, step = of->step, next = p->rows * of->stride;
+  const int32_t other_lines = (of->stride - 1) * of->pixels * 4;
+  for (int32_t line = of->lines; line > 0; line--, starts += next, sums += other_lines) {
     int32_t offset = of->offset;
     for (int32_t pixels = of->pixels; pixels > 0; pixels -= 4, offset += 4 * step) {
       const int32_t b = pixels > 1 ? step : 0, c = b + (pixels > 2 ? step : 0),
@@ -323,19 +338,23 @@ static TW_NOINLINE void sum_any(const plan *p, const part *of, const int16_t *we
   }
 }
 
-/* Lines of output that follow one another, four channels at a time; `first` is the number of their
+/* Lines of output from number `y` of an image on, four channels at a time; `first` is the number of their
  * first pixel. */
-static void run_lines(const images *of, const plan *p, int32_t lines, const tw_requant *q,
+static void run_lines(const images *of, const plan *p, int32_t y, int32_t lines, const tw_requant *q,
                       const tw_tensor *bias, int32_t first) {
   const int32_t width = of->output.dims[2], step = of->window.stride_w * 8;
   const bool is_3x3 = p->rows == 2 && p->taps == 3;
   for (int32_t c = 0; c < p->channels; c += 4) {
-    const int16_t *w = p->weights + c / 4 * p->rows * p->taps * 8;
+    const int16_t *const w = p->weights + c / 4 * p->sets * p->rows * p->taps * 8;
     for (int32_t x = 0; x < width; x += SEGMENT) {
-      const part some = {p->starts, lines, tw_min(width - x, SEGMENT),
-                         c / 4 * p->columns * 8 + x * step, step};
-      (is_3x3 ? sum_3x3 : sum_any)(p, &some, w, p->sums);
-      const int32_t pixels = lines * some.pixels, count = tw_min(p->channels - c, 4),
+      const int32_t beside = tw_min(width - x, SEGMENT), offset = c / 4 * p->columns * 8 + x * step;
+      for (int32_t i = 0; i < tw_min(p->sets, lines); i++) {
+        const part some = {p->starts + i * p->rows, (lines - i + p->sets - 1) / p->sets, p->sets,
+                           beside, offset, step};
+        (is_3x3 ? sum_3x3 : sum_any)(p, &some, w + set_of(of, p, y + i) * p->rows * p->taps * 8,
+                                     p->sums + i * beside * 4);
+      }
+      const int32_t pixels = lines * beside, count = tw_min(p->channels - c, 4),
                     at = (first + x) * p->channels + c;
       if (of->input.type == TW_INT16) {
         tw_finish_i16(p->sums, false, pixels, q, bias, c, count, p->channels,
@@ -411,7 +430,7 @@ void tw_fast_depthwise(const tw_engine *e, const tw_node *node, const tw_window 
       for (int32_t i = 0; i < lines; i++) {
         set_starts(&of, &p, zero, b, y + i, p.starts + i * p.rows);
       }
-      run_lines(&of, &p, lines, q, bias, first);
+      run_lines(&of, &p, y, lines, q, bias, first);
       first += lines * output->dims[2];
     }
   }
