@@ -168,10 +168,13 @@ static void put_points(const tw_tensor *input, const tw_tensor *output, const tw
   }
 }
 
-/* The outputs of `pixels` pixels that lie side by side; return what is behind. */
-static void *run_side_by_side(const plan *p, const tw_gemm *g, int32_t pixels, void *out) {
+/* The outputs of `pixels` pixels, of which those from number `first` on lie side by side: the ones before
+ * are turned already. Return what is behind. */
+static void *run_side_by_side(const plan *p, const tw_gemm *g, int32_t first, int32_t pixels,
+                              void *out) {
   if (p->turned) {
-    tw_points_turn(p->side_by_side, p->depth, p->run, pixels, p->turned_points);
+    tw_points_turn(p->side_by_side, p->depth, p->run, pixels - first,
+                   p->turned_points + first * round_up(p->run));
     tw_points_run(g, &(tw_points){p->turned_points, pixels, out});
   } else {
     const int16_t *const start = p->side_by_side;
@@ -183,12 +186,16 @@ static void *run_side_by_side(const plan *p, const tw_gemm *g, int32_t pixels, v
 
 static void run_points(const tw_tensor *input, const tw_tensor *output, const tw_window *w,
                        int32_t zero, const plan *p, const tw_gemm *g) {
-  const int32_t pixels = output->dims[0] * output->dims[1] * output->dims[2];
+  const int32_t pixels = output->dims[0] * output->dims[1] * output->dims[2], depth = p->depth;
+  const bool turn = p->turned && input->type == TW_INT8 && depth % 8 == 0 && w->stride_h == 1 &&
+                    w->stride_w == 1;
   void *out = output->data;
   for (int32_t first = 0, count; first < pixels; first += count) {
     count = tw_min(p->pixels, pixels - first);
-    put_points(input, output, w, p, zero, first, count);
-    out = run_side_by_side(p, g, count, out);
+    const int32_t turned = turn ? count & ~7 : 0;
+    tw_points_turn_i8((const int8_t *)input->data + first * depth, zero, depth, turned, p->turned_points);
+    put_points(input, output, w, p, zero, first + turned, count - turned);
+    out = run_side_by_side(p, g, turned, count, out);
   }
 }
 
@@ -294,12 +301,12 @@ static void run_windows(tw_strip *s, const plan *p, const tw_tensor *output, con
         put_windows(s, y, x, count, p->depth, p->side_by_side + pixels * p->depth);
         pixels += count;
         if (pixels < p->pixels) continue;
-        out = run_side_by_side(p, g, pixels, out);
+        out = run_side_by_side(p, g, 0, pixels, out);
         pixels = 0;
       }
     }
   }
-  if (pixels > 0) run_side_by_side(p, g, pixels, out);
+  if (pixels > 0) run_side_by_side(p, g, 0, pixels, out);
 }
 
 static void run_few(tw_strip *s, const plan *p, const tw_tensor *output, const tw_gemm *g) {

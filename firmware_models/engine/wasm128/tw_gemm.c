@@ -187,15 +187,37 @@ void tw_lines_run(const tw_gemm *g, const tw_lines *l) {
 
 /* ---- pixels side by side ---- */
 
+/* Eight elements of four pixels, with four of the eight pixels of a block. */
+TW_INLINE void put_turned(v128_t a, v128_t b, v128_t c, v128_t d, int16_t *out) {
+  v128_t four[4] = {a, b, c, d};
+  tw_turn(four);
+  for (int32_t i = 0; i < 4; i++) wasm_v128_store(out + i * 16, four[i]);
+}
+
 void tw_points_turn(const int16_t *x, int32_t step, int32_t run, int32_t pixels, int16_t *out) {
   for (; pixels > 0; pixels -= 8, x += 8 * step) {
     for (int32_t k = 0; k < run; k += 8, out += 64) {
-      for (int32_t half = 0; half < 2; half++) {
-        const int16_t *const from = x + half * 4 * step + k;
-        v128_t four[4] = {wasm_v128_load(from), wasm_v128_load(from + step),
-                          wasm_v128_load(from + 2 * step), wasm_v128_load(from + 3 * step)};
-        tw_turn(four);
-        for (int32_t i = 0; i < 4; i++) wasm_v128_store(out + i * 16 + half * 8, four[i]);
+      for (int32_t i = 0; i < 8; i += 4) {
+        const int16_t *const from = x + i * step + k;
+        put_turned(wasm_v128_load(from), wasm_v128_load(from + step), wasm_v128_load(from + 2 * step),
+                   wasm_v128_load(from + 3 * step), out + i * 2);
+      }
+    }
+  }
+}
+
+TW_INLINE v128_t widened(const int8_t *x, v128_t zeros) {
+  return wasm_i16x8_sub(wasm_i16x8_load8x8(x), zeros);
+}
+
+void tw_points_turn_i8(const int8_t *x, int32_t zero, int32_t depth, int32_t pixels, int16_t *out) {
+  const v128_t zeros = wasm_i16x8_splat((int16_t)zero);
+  for (; pixels > 0; pixels -= 8, x += 8 * depth) {
+    for (int32_t k = 0; k < depth; k += 8, out += 64) {
+      for (int32_t i = 0; i < 8; i += 4) {
+        const int8_t *const from = x + i * depth + k;
+        put_turned(widened(from, zeros), widened(from + depth, zeros), widened(from + 2 * depth, zeros),
+                   widened(from + 3 * depth, zeros), out + i * 2);
       }
     }
   }

@@ -86,6 +86,10 @@ void tw_points_run(const tw_gemm *g, const tw_points *p);
  * elements more, are read. */
 void tw_points_turn(const int16_t *x, int32_t step, int32_t run, int32_t pixels, int16_t *out);
 
+/* The same of eights of pixels of int8, which lie side by side, less their zero point; `depth` is a
+ * multiple of 8. Nothing else is read. */
+void tw_points_turn_i8(const int8_t *x, int32_t zero, int32_t depth, int32_t pixels, int16_t *out);
+
 /* One pixel, whose elements lie side by side, times filters that are read where they lie: faster for
  * fewer than TW_GEMV_PIXELS. */
 enum { TW_GEMV_PIXELS = 3 };
