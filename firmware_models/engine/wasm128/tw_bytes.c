@@ -17,6 +17,7 @@ struct tw_bytes {
   const int8_t *weights; /* [channels, depth] */
   int32_t depth;
   tw_scales scales;
+  tw_scale4 even; /* of all channels, but for their biases; `scaled` if it serves for them */
   const int32_t *offsets; /* [channels], to be added to sums; NULL: nothing is */
   int32_t count;
   bool paired;
@@ -25,12 +26,12 @@ struct tw_bytes {
 
 /* What layers keep is no part of the arena, which is as large as without. */
 enum { KEPT_BYTES = 8192 };
-static _Alignas(4) uint8_t kept[KEPT_BYTES];
+static _Alignas(16) uint8_t kept[KEPT_BYTES];
 
 static void *keep(tw_engine *e, uint32_t bytes) {
   if (bytes > KEPT_BYTES - e->kept_bytes) return NULL;
   void *const memory = kept + e->kept_bytes;
-  e->kept_bytes += (bytes + 3) & ~3u;
+  e->kept_bytes += (bytes + 15) & ~15u;
   return memory;
 }
 
@@ -92,6 +93,11 @@ tw_bytes *tw_bytes_prepare(tw_engine *e, const tw_tensor *weights, const tw_tens
   *b = (tw_bytes){.weights = w, .depth = depth, .count = best->count, .paired = best == &four,
                   .scales = tw_scales_of(q, bias, channels, (uint32_t)depth * 255 * 128)};
   memcpy(b->places, best->places, bytes);
+  if (!q->per_channel) {
+    tw_scales alike = b->scales;
+    alike.bias = NULL;
+    tw_scale4_set(&b->even, &alike, (const int32_t[]){0, 1, 2, 3}, 4);
+  }
   if (q->input_zero_point == INT8_MIN) return b;
   int32_t *const offsets = keep(e, (uint32_t)channels * sizeof *offsets);
   if (offsets == NULL) return NULL;
@@ -111,6 +117,17 @@ TW_INLINE v128_t sum_block(v128_t sum, const int8_t *w, v128_t x0, v128_t x1, bo
                         wasm_i32x4_extadd_pairwise_i16x8(b));
 }
 
+/* Block number `k` of a turn, and a way out: see docs/adr/0016 for why loops are written so. */
+#define STEP(k)                                                                                \
+  {                                                                                            \
+    const v128_t x0 = wasm_v128_load(at + BLOCK * (k)), x1 = wasm_v128_load(at + BLOCK * (k) + 16); \
+    s0 = sum_block(s0, w0 + BLOCK * (k), x0, x1, paired);                                      \
+    s1 = sum_block(s1, w1 + BLOCK * (k), x0, x1, paired);                                      \
+    s2 = sum_block(s2, w2 + BLOCK * (k), x0, x1, paired);                                      \
+    s3 = sum_block(s3, w3 + BLOCK * (k), x0, x1, paired);                                      \
+    if (left <= (k) + 1) break;                                                                \
+  }
+
 /* `channels` filters, four at a time. */
 TW_INLINE void multiply(const uint8_t *x, const int8_t *w, int32_t depth, int32_t channels, bool paired,
                         int32_t *sums) {
@@ -119,15 +136,12 @@ TW_INLINE void multiply(const uint8_t *x, const int8_t *w, int32_t depth, int32_
     const int32_t last = channels - 1 - c;
     const int8_t *w0 = w, *w1 = w + tw_min(1, last) * depth, *w2 = w + tw_min(2, last) * depth,
                  *w3 = w + tw_min(3, last) * depth;
+    const uint8_t *at = x;
     v128_t s0 = zero, s1 = zero, s2 = zero, s3 = zero;
-    const uint8_t *const end = x + depth;
-    for (const uint8_t *at = x; at != end;
-         at += BLOCK, w0 += BLOCK, w1 += BLOCK, w2 += BLOCK, w3 += BLOCK) {
-      const v128_t x0 = wasm_v128_load(at), x1 = wasm_v128_load(at + 16);
-      s0 = sum_block(s0, w0, x0, x1, paired);
-      s1 = sum_block(s1, w1, x0, x1, paired);
-      s2 = sum_block(s2, w2, x0, x1, paired);
-      s3 = sum_block(s3, w3, x0, x1, paired);
+    for (int32_t left = depth / BLOCK;;) {
+      STEP(0) STEP(1) STEP(2) STEP(3)
+      left -= 4, at += 4 * BLOCK;
+      w0 += 4 * BLOCK, w1 += 4 * BLOCK, w2 += 4 * BLOCK, w3 += 4 * BLOCK;
     }
     wasm_v128_store(sums, tw_sum_lanes(s0, s1, s2, s3));
   }
@@ -157,15 +171,20 @@ static TW_NOINLINE int32_t missing(const uint8_t *x, const int16_t *wide, const 
 }
 
 /* Outputs of `count` channels that share a scale are like pixels: only their biases differ. */
-static void finish_even(const tw_bytes *b, const tw_scale4 *scale, int32_t *sums, int32_t first,
-                        int32_t count, int8_t *out) {
-  for (int32_t i = 0; i < count; i += 4) {
-    const v128_t sum = wasm_i32x4_add(wasm_v128_load(sums + i), tw_lane_bias_of(&b->scales, first + i));
-    wasm_v128_store(sums + i, wasm_i32x4_mul(sum, scale->lanes.power));
-  }
+static void finish_even(const tw_bytes *b, int32_t *sums, int32_t first, int32_t count, int8_t *out) {
+  const v128_t power = b->even.lanes.power;
   const int32_t rest = count % 4, fours = count - rest;
-  if (fours > 0) tw_finish(sums, fours / 4, scale, b->scales.q, false, 4, 4, out);
-  if (rest > 0) tw_finish(sums + fours, 1, scale, b->scales.q, false, rest, 4, out + fours);
+  const int32_t *const bias = b->scales.bias == NULL ? NULL : (const int32_t *)b->scales.bias->data + first;
+  for (int32_t i = 0; i < fours; i += 4) {
+    v128_t sum = wasm_v128_load(sums + i);
+    if (bias != NULL) sum = wasm_i32x4_add(sum, wasm_v128_load(bias + i));
+    wasm_v128_store(sums + i, wasm_i32x4_mul(sum, power));
+  }
+  if (fours > 0) tw_finish(sums, fours / 4, &b->even, b->scales.q, false, 4, 4, out);
+  if (rest == 0) return;
+  const v128_t sum = wasm_i32x4_add(wasm_v128_load(sums + fours), tw_lane_bias_of(&b->scales, first + fours));
+  wasm_v128_store(sums + fours, wasm_i32x4_mul(sum, power));
+  tw_finish(sums + fours, 1, &b->even, b->scales.q, false, rest, 4, out + fours);
 }
 
 void tw_bytes_run(const tw_bytes *b, const int8_t *x, void *work, int8_t *out) {
@@ -176,12 +195,6 @@ void tw_bytes_run(const tw_bytes *b, const int8_t *x, void *work, int8_t *out) {
     wasm_v128_store(bytes + i, wasm_v128_xor(wasm_v128_load(x + i), wasm_i8x16_splat(INT8_MIN)));
   }
   if (b->count > 0) tw_widen(x, INT8_MIN, depth, depth, wide);
-  tw_scale4 even = {.scaled = false};
-  if (!b->scales.q->per_channel) {
-    tw_scales alike = b->scales;
-    alike.bias = NULL;
-    tw_scale4_set(&even, &alike, (const int32_t[]){0, 1, 2, 3}, 4);
-  }
   const place *next = b->places, *const last = next + b->count;
   int32_t sums[TW_GEMV_MOST + 3]; /* bytes past the last four are read */
   for (int32_t c = 0, end; c < channels; c = end) {
@@ -194,8 +207,8 @@ void tw_bytes_run(const tw_bytes *b, const int8_t *x, void *work, int8_t *out) {
           missing(bytes + at, wide + at, w + (next->channel - c) * depth + at, b->paired);
     }
     for (int32_t i = 0; b->offsets != NULL && i < end - c; i++) sums[i] += b->offsets[c + i];
-    if (even.scaled) {
-      finish_even(b, &even, sums, c, end - c, out + c);
+    if (b->even.scaled) {
+      finish_even(b, sums, c, end - c, out + c);
     } else {
       tw_gemv_finish(&b->scales, sums, c, end, out);
     }
