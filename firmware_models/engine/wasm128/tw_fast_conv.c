@@ -22,7 +22,7 @@ typedef struct {
   int32_t height, run; /* of filters */
   int32_t depth;       /* elements from one pixel to the next, where they lie side by side */
   int32_t pixels;      /* of those at a time; WINDOWS and POINTS */
-  bool turned;         /* whether they are */
+  bool turned, splatted;
   int32_t lines;       /* of output at a time, or of tiles; ROWS and TILES */
   tw_tiles tiles;      /* TILES */
   int32_t columns, step, capacity; /* of the strip */
@@ -55,8 +55,8 @@ static way way_of(const tw_tensor *input, const tw_tensor *output, const tw_wind
   return round_up(run) * w->height > round_up(run * w->height) * 5 / 4 ? WINDOWS : ROWS;
 }
 
-static plan plan_of(way way, const tw_tensor *input, const tw_tensor *filter, const tw_tensor *output,
-                    const tw_window *w, void *work) {
+static plan plan_of(way way, bool turn, const tw_tensor *input, const tw_tensor *filter,
+                    const tw_tensor *output, const tw_window *w, void *work) {
   const int32_t depth = input->dims[3], channels = filter->dims[0];
   const int32_t width = w->height * w->width * depth;
   const bool dense = w->dilation_w == 1;
@@ -74,9 +74,10 @@ static plan plan_of(way way, const tw_tensor *input, const tw_tensor *filter, co
   p.step = p.columns * depth + 8;
   p.capacity = tw_window_span(w->height, w->dilation_h);
   const int32_t pixels = output->dims[0] * output->dims[1] * output->dims[2];
-  p.turned = (way == POINTS || way == WINDOWS) && pixels >= TW_TURN_PIXELS && width <= TW_TURN_WIDTH;
+  p.turned = turn && (way == POINTS || way == WINDOWS) && pixels >= TW_TURN_PIXELS;
+  p.splatted = p.turned && pixels >= TW_SPLAT_PIXELS && width <= TW_SPLAT_WIDTH;
   const int32_t widened =
-      way == TILES ? 0 : p.height * round_up(p.run) * TW_GROUP * (p.turned ? 4 : 1);
+      way == TILES ? 0 : p.height * round_up(p.run) * TW_GROUP * (p.splatted ? 4 : 1);
   p.widened = tw_take_work(work, &p.bytes, widened * 2);
   p.sums = tw_take_work(work, &p.bytes, (TW_SEGMENT + 3) * TW_GROUP * 4);
   p.apart = tw_take_work(work, &p.bytes, TW_SEGMENT * TW_GROUP);
@@ -122,9 +123,10 @@ static bool has_good_tiles(const plan *p) {
 static plan make_plan(const tw_tensor *input, const tw_tensor *filter, const tw_tensor *output,
                       const tw_window *w, void *work) {
   const way best = way_of(input, output, w);
-  const plan p = plan_of(best, input, filter, output, w, work);
-  if (best != TILES || has_good_tiles(&p)) return p;
-  return plan_of(ROWS, input, filter, output, w, work);
+  const plan p = plan_of(best, true, input, filter, output, w, work);
+  if (best == TILES && !has_good_tiles(&p)) return plan_of(ROWS, false, input, filter, output, w, work);
+  if (p.turned && p.bytes > TW_WORK_BYTES) return plan_of(best, false, input, filter, output, w, work);
+  return p;
 }
 
 static bool fits(const tw_engine *e, const tw_node *node, const tw_window *w, const tw_requant *q) {
@@ -175,7 +177,7 @@ static void *run_side_by_side(const plan *p, const tw_gemm *g, int32_t first, in
   if (p->turned) {
     tw_points_turn(p->side_by_side, p->depth, p->run, pixels - first,
                    p->turned_points + first * round_up(p->run));
-    tw_points_run(g, &(tw_points){p->turned_points, pixels, out});
+    tw_points_run(g, &(tw_points){p->turned_points, p->splatted, pixels, out});
   } else {
     const int16_t *const start = p->side_by_side;
     tw_lines_run(g, &(tw_lines){.starts = &start, .height = 1, .run = p->run, .lines = 1,

@@ -75,25 +75,41 @@ static void widen(const tw_gemm *g, const tw_group *of, int32_t i, int32_t first
   }
 }
 
-/* The same of a whole filter, each pair of weights for four pixels. */
-static void widen_pairs(const tw_gemm *g, const tw_group *of, int32_t i, int16_t *out) {
-  const int8_t *w = g->weights + (size_t)of->channels[i] * (size_t)g->width;
-  const v128_t gain = wasm_i16x8_splat(of->scale.gains[i]);
-  out += i * 8;
-  for (int32_t k = 0; k < g->width; k += 8, out += 32 * TW_GROUP) {
-    const v128_t x = wasm_i16x8_mul(eight_weights(w + k, g->width - k), gain);
-    wasm_v128_store(out, wasm_i32x4_shuffle(x, x, 0, 0, 0, 0));
-    wasm_v128_store(out + 8 * TW_GROUP, wasm_i32x4_shuffle(x, x, 1, 1, 1, 1));
-    wasm_v128_store(out + 16 * TW_GROUP, wasm_i32x4_shuffle(x, x, 2, 2, 2, 2));
-    wasm_v128_store(out + 24 * TW_GROUP, wasm_i32x4_shuffle(x, x, 3, 3, 3, 3));
+/* A pair of weights of each of four filters: for four pixels, or side by side. */
+#define PUT_PAIRS(k)                                                             \
+  for (int32_t i = 0; i < 4; i++) {                                              \
+    wasm_v128_store(out + 32 * (k) + 8 * i, wasm_i32x4_shuffle(x[i], x[i], (k), (k), (k), (k))); \
+  }
+
+/* Whole filters of a group, in pairs of weights. */
+static void widen_pairs(const tw_gemm *g, const tw_group *of, bool splatted, int16_t *out) {
+  const int8_t *w[4];
+  v128_t gains[4];
+  for (int32_t i = 0; i < 4; i++) {
+    const int32_t k = tw_min(i, of->count - 1);
+    w[i] = g->weights + (size_t)of->channels[k] * (size_t)g->width;
+    gains[i] = wasm_i16x8_splat(of->scale.gains[k]);
+  }
+  for (int32_t k = 0; k < g->width; k += 8, out += splatted ? 128 : 32) {
+    v128_t x[4];
+    for (int32_t i = 0; i < 4; i++) {
+      x[i] = wasm_i16x8_mul(eight_weights(w[i] + k, g->width - k), gains[i]);
+    }
+    if (splatted) {
+      PUT_PAIRS(0) PUT_PAIRS(1) PUT_PAIRS(2) PUT_PAIRS(3)
+    } else {
+      tw_turn(x);
+      for (int32_t i = 0; i < 4; i++) wasm_v128_store(out + 8 * i, x[i]);
+    }
   }
 }
 
 /* ---- products ---- */
 
 /* Step number `k` of a turn, and a way out: see docs/adr/0016 for why loops are written so. */
-#define STEP(k, a, b)                                                                   \
-  s = tw_add_products(s, w + 8 * TW_GROUP * (k), wasm_v128_load(a), wasm_v128_load(b)); \
+#define STEP(k)                                                               \
+  s = tw_add_products(s, w + 8 * TW_GROUP * (k), wasm_v128_load(a + 8 * (k)), \
+                      wasm_v128_load(b + 8 * (k)));                           \
   if (left <= (k) + 1) break;
 
 /* Sums of products of four filters with `pixels` pixels. A filter is `height` runs of `steps` times
@@ -111,7 +127,7 @@ static TW_NOINLINE void multiply(const int16_t *const *starts, int32_t x, int32_
       const int16_t *a = starts[i] + x, *b = a + next, *w = run;
       int32_t left = steps;
       for (;;) {
-        STEP(0, a, b) STEP(1, a + 8, b + 8)
+        STEP(0) STEP(1)
         left -= 2, a += 16, b += 16, w += 16 * TW_GROUP;
       }
     }
@@ -120,22 +136,46 @@ static TW_NOINLINE void multiply(const int16_t *const *starts, int32_t x, int32_
   }
 }
 
+/* The four vectors of pairs of weights of a step, of which one is loaded if they are not splatted. */
+#define TURNED_STEP(k)                                                                       \
+  {                                                                                          \
+    const v128_t a = wasm_v128_load(at + 16 * (k)), b = wasm_v128_load(at + 16 * (k) + 8);   \
+    if (splatted) {                                                                          \
+      s = tw_add_products(s, w + 32 * (k), a, b);                                            \
+    } else {                                                                                 \
+      const v128_t x = wasm_v128_load(w + 8 * (k));                                          \
+      s = tw_add_four(s, wasm_i32x4_shuffle(x, x, 0, 0, 0, 0), wasm_i32x4_shuffle(x, x, 1, 1, 1, 1), \
+                      wasm_i32x4_shuffle(x, x, 2, 2, 2, 2), wasm_i32x4_shuffle(x, x, 3, 3, 3, 3), a, b); \
+    }                                                                                        \
+    if (left <= (k) + 1) break;                                                              \
+  }
+
 /* The same of turned pixels, to turned sums. Sums of up to seven pixels more are written. */
-static TW_NOINLINE void multiply_turned(const int16_t *x, int32_t pairs, const int16_t *weights,
-                                        int32_t pixels, int32_t *sums) {
+TW_INLINE void multiply_turned(const int16_t *x, int32_t pairs, const int16_t *weights, bool splatted,
+                               int32_t pixels, int32_t *sums) {
   const v128_t zero = wasm_i32x4_splat(0);
   for (; pixels > 0; pixels -= 8, x += 16 * pairs, sums += 8 * TW_GROUP) {
     tw_sums8 s = {zero, zero, zero, zero, zero, zero, zero, zero};
     const int16_t *at = x, *w = weights;
     for (int32_t left = pairs;;) {
-      STEP(0, at, at + 8) STEP(1, at + 16, at + 24) STEP(2, at + 32, at + 40) STEP(3, at + 48, at + 56)
-      left -= 4, at += 64, w += 32 * TW_GROUP;
+      TURNED_STEP(0) TURNED_STEP(1) TURNED_STEP(2) TURNED_STEP(3)
+      left -= 4, at += 64, w += splatted ? 128 : 32;
     }
     wasm_v128_store(sums, s.a0), wasm_v128_store(sums + 4, s.a1);
     wasm_v128_store(sums + 8, s.a2), wasm_v128_store(sums + 12, s.a3);
     wasm_v128_store(sums + 16, s.b0), wasm_v128_store(sums + 20, s.b1);
     wasm_v128_store(sums + 24, s.b2), wasm_v128_store(sums + 28, s.b3);
   }
+}
+
+static TW_NOINLINE void multiply_splatted(const int16_t *x, int32_t pairs, const int16_t *weights,
+                                          int32_t pixels, int32_t *sums) {
+  multiply_turned(x, pairs, weights, true, pixels, sums);
+}
+
+static TW_NOINLINE void multiply_packed(const int16_t *x, int32_t pairs, const int16_t *weights,
+                                        int32_t pixels, int32_t *sums) {
+  multiply_turned(x, pairs, weights, false, pixels, sums);
 }
 
 /* ---- outputs ---- */
@@ -226,11 +266,12 @@ void tw_points_turn_i8(const int8_t *x, int32_t zero, int32_t depth, int32_t pix
 static void run_points(const tw_gemm *g, const tw_group *of, const void *data) {
   const tw_points *p = data;
   const int32_t pairs = (g->width + 7) / 8 * 4;
-  for (int32_t i = 0; i < of->count; i++) widen_pairs(g, of, i, g->widened);
+  widen_pairs(g, of, p->splatted, g->widened);
   void *out = p->out;
   for (int32_t x = 0; x < p->pixels; x += TW_SEGMENT) {
     const int32_t pixels = tw_min(p->pixels - x, TW_SEGMENT);
-    multiply_turned(p->turned + x * pairs * 2, pairs, g->widened, pixels, g->sums);
+    (p->splatted ? multiply_splatted : multiply_packed)(p->turned + x * pairs * 2, pairs, g->widened,
+                                                        pixels, g->sums);
     tw_gemm_finish(g, of, g->sums, true, pixels, out);
     out = tw_gemm_next(g, out, pixels);
   }

@@ -14,7 +14,7 @@ typedef struct {
   int32_t width;
   bool is_i16;           /* outputs; widths are TW_WIDE_TERMS at most then */
   tw_scales scales;      /* of int8; of int16 only what it is made of */
-  int16_t *widened;  /* of a group */
+  int16_t *widened;  /* of a group: [its width rounded up to 8, TW_GROUP], four times that if splatted */
   int32_t *sums;     /* [TW_SEGMENT + 3, TW_GROUP] */
   int8_t *apart;     /* [TW_SEGMENT, TW_GROUP] */
   int8_t *constants; /* [channels rounded up to 4], their outputs if they have no weights */
@@ -27,13 +27,18 @@ typedef struct {
   v128_t a0, a1, a2, a3, b0, b1, b2, b3;
 } tw_sums8;
 
-/* One step more of such products; the four lie side by side. */
-TW_INLINE tw_sums8 tw_add_products(tw_sums8 s, const int16_t *four, v128_t a, v128_t b) {
-  const v128_t x0 = wasm_v128_load(four), x1 = wasm_v128_load(four + 8),
-               x2 = wasm_v128_load(four + 16), x3 = wasm_v128_load(four + 24);
+/* One step more of such products. */
+TW_INLINE tw_sums8 tw_add_four(tw_sums8 s, v128_t x0, v128_t x1, v128_t x2, v128_t x3, v128_t a,
+                               v128_t b) {
   return (tw_sums8){tw_add_dot(s.a0, a, x0), tw_add_dot(s.a1, a, x1), tw_add_dot(s.a2, a, x2),
                     tw_add_dot(s.a3, a, x3), tw_add_dot(s.b0, b, x0), tw_add_dot(s.b1, b, x1),
                     tw_add_dot(s.b2, b, x2), tw_add_dot(s.b3, b, x3)};
+}
+
+/* The same; the four lie side by side. */
+TW_INLINE tw_sums8 tw_add_products(tw_sums8 s, const int16_t *four, v128_t a, v128_t b) {
+  return tw_add_four(s, wasm_v128_load(four), wasm_v128_load(four + 8), wasm_v128_load(four + 16),
+                     wasm_v128_load(four + 24), a, b);
 }
 
 /* Channels in order, up to TW_GROUP, and their scale. */
@@ -71,11 +76,13 @@ typedef struct {
 
 void tw_lines_run(const tw_gemm *g, const tw_lines *l);
 
-/* What whole filters meet, turned so that lanes are pixels: no lanes are to be added then, but each pair
- * of weights is widened for four pixels, which only pays for many. */
-enum { TW_TURN_PIXELS = 24, TW_TURN_WIDTH = 512 };
+/* What whole filters meet, turned so that lanes are pixels: no lanes are to be added then. Each pair of
+ * weights is needed for all lanes: for many pixels and filters that are not too long they are `splatted`
+ * beforehand. */
+enum { TW_TURN_PIXELS = 12, TW_SPLAT_PIXELS = 64, TW_SPLAT_WIDTH = 512 };
 typedef struct {
   const int16_t *turned; /* [pixels / 8, width rounded up to 8 / 2, 8 pixels, 2] */
+  bool splatted;
   int32_t pixels;
   void *out; /* [pixels, channels] */
 } tw_points;
