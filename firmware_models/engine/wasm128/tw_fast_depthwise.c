@@ -329,10 +329,10 @@ static TW_NOINLINE void sum_any(const plan *p, const part *of, const int16_t *we
           s3 = tw_add_dot(s3, wasm_v128_load(at + d), pair);
         }
       }
-      wasm_v128_store(sums, s0);
-      wasm_v128_store(sums + 4, s1);
-      wasm_v128_store(sums + 8, s2);
-      wasm_v128_store(sums + 12, s3);
+      wasm_v128_store(sums, s0); /* and nothing past the line: another one may be there already */
+      if (pixels > 1) wasm_v128_store(sums + 4, s1);
+      if (pixels > 2) wasm_v128_store(sums + 8, s2);
+      if (pixels > 3) wasm_v128_store(sums + 12, s3);
       sums += 4 * tw_min(pixels, 4);
     }
   }
