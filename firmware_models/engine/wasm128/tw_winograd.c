@@ -181,10 +181,12 @@ static void run_group(const tw_gemm *g, const tw_group *of, const void *data) {
   }
   const v128_t gains = wasm_i32x4_load16x4(of->scale.gains);
   int8_t *out = t->out;
-  for (int32_t y = 0; y < t->height; y++, out += t->width * g->scales.channels) {
+  const int32_t line = 2 * t->columns;
+  for (int32_t y = 0, lines; y < t->height; y += lines, out += lines * t->width * g->scales.channels) {
     if (y % 2 == 0) sum_lines(t, t->products + y / 2 * t->columns, gains);
-    tw_gemm_finish(g, of, t->sums + y % 2 * 2 * t->columns * TW_GROUP, false, t->width,
-                   out);
+    /* Both at once where no sums lie between them. */
+    lines = t->width == line && y % 2 == 0 ? tw_min(2, t->height - y) : 1;
+    tw_gemm_finish(g, of, t->sums + y % 2 * line * TW_GROUP, false, lines * t->width, out);
   }
 }
 
