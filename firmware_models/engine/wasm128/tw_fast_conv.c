@@ -5,7 +5,7 @@
 
 enum { MAX_WIDTH = 4096, MAX_SIDE = 4096 };
 /* What is widened at a time stays in the first cache. */
-enum { CACHE_BYTES = 20480, TILE_BYTES = 36864 };
+enum { CACHE_BYTES = 20480, TILE_BYTES = 40960 };
 
 static int32_t round_up(int32_t n) { return (n + 7) & ~7; }
 
@@ -55,7 +55,8 @@ static way way_of(const tw_tensor *input, const tw_tensor *output, const tw_wind
   return round_up(run) * w->height > round_up(run * w->height) * 5 / 4 ? WINDOWS : ROWS;
 }
 
-static plan plan_of(way way, bool turn, const tw_tensor *input, const tw_tensor *filter,
+/* `frugal`: with half the memory. */
+static plan plan_of(way way, bool frugal, const tw_tensor *input, const tw_tensor *filter,
                     const tw_tensor *output, const tw_window *w, void *work) {
   const int32_t depth = input->dims[3], channels = filter->dims[0];
   const int32_t width = w->height * w->width * depth;
@@ -74,7 +75,7 @@ static plan plan_of(way way, bool turn, const tw_tensor *input, const tw_tensor 
   p.step = p.columns * depth + 8;
   p.capacity = tw_window_span(w->height, w->dilation_h);
   const int32_t pixels = output->dims[0] * output->dims[1] * output->dims[2];
-  p.turned = turn && (way == POINTS || way == WINDOWS) && pixels >= TW_TURN_PIXELS;
+  p.turned = !frugal && (way == POINTS || way == WINDOWS) && pixels >= TW_TURN_PIXELS;
   p.splatted = p.turned && pixels >= TW_SPLAT_PIXELS && width <= TW_SPLAT_WIDTH;
   const int32_t widened =
       way == TILES ? 0 : p.height * round_up(p.run) * TW_GROUP * (p.splatted ? 4 : 1);
@@ -89,7 +90,7 @@ static plan plan_of(way way, bool turn, const tw_tensor *input, const tw_tensor 
     p.capacity += (p.lines - 1) * w->stride_h;
   } else if (way == TILES) {
     const int32_t tile_bytes = 16 * (depth * 2 + TW_GROUP * 4);
-    const int32_t most = tw_max(TILE_BYTES / (t->columns * tile_bytes), 1);
+    const int32_t most = tw_max(TILE_BYTES / (frugal ? 2 : 1) / (t->columns * tile_bytes), 1);
     /* Lines that make whole blocks of tiles. */
     const int32_t whole = t->columns % 16 == 0 ? 1 : t->columns % 8 == 0 ? 2 : 4;
     p.lines = tw_min(most < whole ? most : most / whole * whole, (output->dims[1] + 1) / 2);
@@ -114,18 +115,18 @@ static plan plan_of(way way, bool turn, const tw_tensor *input, const tw_tensor 
 }
 
 /* Whether memory suffices, and blocks of tiles are not mostly empty. */
-static bool has_good_tiles(const plan *p) {
+static bool is_good(const plan *p) {
   return p->bytes <= TW_WORK_BYTES &&
-         4 * p->tiles.rows * p->tiles.columns >= 3 * tw_winograd_tiles(&p->tiles);
+         (p->way != TILES || 4 * p->tiles.rows * p->tiles.columns >= 3 * tw_winograd_tiles(&p->tiles));
 }
 
 /* The best plan that there is. */
 static plan make_plan(const tw_tensor *input, const tw_tensor *filter, const tw_tensor *output,
                       const tw_window *w, void *work) {
   const way best = way_of(input, output, w);
-  const plan p = plan_of(best, true, input, filter, output, w, work);
-  if (best == TILES && !has_good_tiles(&p)) return plan_of(ROWS, false, input, filter, output, w, work);
-  if (p.turned && p.bytes > TW_WORK_BYTES) return plan_of(best, false, input, filter, output, w, work);
+  plan p = plan_of(best, false, input, filter, output, w, work);
+  if (!is_good(&p)) p = plan_of(best, true, input, filter, output, w, work);
+  if (!is_good(&p) && best == TILES) p = plan_of(ROWS, false, input, filter, output, w, work);
   return p;
 }
 
