@@ -33,21 +33,42 @@ static v128_t power_of_two(v128_t x) {
   return wasm_i32x4_trunc_sat_f32x4(bits);
 }
 
-/* What four channels shift right by, those of multiplier 0 by something. */
-static v128_t four_rights(const tw_requant *q, int32_t count, int32_t first) {
+/* What four channels are scaled by; those of multiplier 0 shift by something. */
+typedef struct {
+  v128_t multiplier, right, bias;
+} four;
+
+static four four_scales(const tw_requant *q, const tw_tensor *bias, int32_t channels, int32_t first) {
+  const int32_t count = q->per_channel ? channels : 1;
   const v128_t right = wasm_i32x4_neg(four_shifts(q->shifts, count, first));
-  return wasm_i32x4_min(wasm_i32x4_max(right, wasm_i32x4_splat(1)), wasm_i32x4_splat(31));
+  return (four){four_of(q->multipliers, count, first),
+                wasm_i32x4_min(wasm_i32x4_max(right, wasm_i32x4_splat(1)), wasm_i32x4_splat(31)),
+                bias == NULL ? wasm_i32x4_splat(0) : four_of(bias->data, channels, first)};
 }
 
-/* A bound of the biases' magnitudes. */
-static uint32_t largest_bias(const tw_tensor *bias, int32_t channels) {
-  if (bias == NULL) return 0;
-  v128_t bits = wasm_i32x4_splat(0);
-  for (int32_t c = 0; c < channels; c += 4) {
-    bits = wasm_v128_or(bits, wasm_i32x4_abs(four_of(bias->data, channels, c)));
-  }
-  bits = wasm_v128_or(bits, wasm_i32x4_shuffle(bits, bits, 2, 3, 0, 1));
-  return (uint32_t)(wasm_i32x4_extract_lane(bits, 0) | wasm_i32x4_extract_lane(bits, 1));
+/* ---- one shift for several channels ---- */
+
+/* A bound of accumulators, and what channels shift by. */
+typedef struct {
+  uint64_t bound;
+  v128_t loud, least, most;
+} shifts;
+
+/* `biases`: the bits of their magnitudes, in any lanes. */
+static void begin_shifts(shifts *s, uint32_t most, v128_t biases) {
+  biases = wasm_v128_or(biases, wasm_i32x4_shuffle(biases, biases, 2, 3, 0, 1));
+  s->bound = (uint64_t)most + (uint32_t)(wasm_i32x4_extract_lane(biases, 0) |
+                                         wasm_i32x4_extract_lane(biases, 1));
+  /* What shifts by more, or has the multiplier 0, always gives 0. */
+  s->loud = wasm_i32x4_splat(64 - __builtin_clzll(s->bound | 1) + 1);
+  s->least = wasm_i32x4_splat(31), s->most = wasm_i32x4_splat(1);
+}
+
+static void add_shifts(shifts *s, const four *x) {
+  const v128_t quiet = wasm_v128_or(wasm_i32x4_eq(x->multiplier, wasm_i32x4_splat(0)),
+                                    wasm_i32x4_gt(x->right, s->loud));
+  s->least = wasm_i32x4_min(s->least, wasm_v128_bitselect(wasm_i32x4_splat(31), x->right, quiet));
+  s->most = wasm_i32x4_max(s->most, wasm_v128_andnot(x->right, quiet));
 }
 
 /* The shifts that rounding has loops of their own for; any channel can do with a larger one. */
@@ -60,51 +81,52 @@ static bool is_even(uint64_t bound, int32_t more) {
   return bound << tw_max(more, 0) < (uint64_t)1 << 30;
 }
 
-tw_scales tw_scales_of(const tw_requant *q, const tw_tensor *bias, int32_t channels, uint32_t most) {
-  const uint64_t bound = (uint64_t)most + largest_bias(bias, channels);
-  /* What shifts by more, or has the multiplier 0, always gives 0. */
-  const v128_t loud = wasm_i32x4_splat(64 - __builtin_clzll(bound | 1) + 1);
-  const int32_t count = q->per_channel ? channels : 1;
-  v128_t least = wasm_i32x4_splat(31), most_right = wasm_i32x4_splat(1);
-  for (int32_t c = 0; c < count; c += 4) {
-    const v128_t right = four_rights(q, count, c), multiplier = four_of(q->multipliers, count, c);
-    const v128_t quiet = wasm_v128_or(wasm_i32x4_eq(multiplier, wasm_i32x4_splat(0)),
-                                      wasm_i32x4_gt(right, loud));
-    least = wasm_i32x4_min(least, wasm_v128_bitselect(wasm_i32x4_splat(31), right, quiet));
-    most_right = wasm_i32x4_max(most_right, wasm_v128_andnot(right, quiet));
-  }
-  int32_t low[4], high[4];
-  wasm_v128_store(low, least);
-  wasm_v128_store(high, most_right);
-  const int32_t smallest = tw_min(tw_min(low[0], low[1]), tw_min(low[2], low[3])),
-                largest = tw_max(tw_max(high[0], high[1]), tw_max(high[2], high[3]));
+/* What all can shift by; 0: there is no such. */
+static uint32_t common_shift(const shifts *s) {
+  v128_t x = wasm_i32x4_min(s->least, wasm_i32x4_shuffle(s->least, s->least, 2, 3, 0, 1)),
+         y = wasm_i32x4_max(s->most, wasm_i32x4_shuffle(s->most, s->most, 2, 3, 0, 1));
+  const int32_t smallest = tw_min(wasm_i32x4_extract_lane(x, 0), wasm_i32x4_extract_lane(x, 1)),
+                largest = tw_max(wasm_i32x4_extract_lane(y, 0), wasm_i32x4_extract_lane(y, 1));
   const int32_t usual = usual_shift(largest);
-  const int32_t shift = is_even(bound, usual - smallest) ? usual : largest;
-  return (tw_scales){q, bias, channels, most, is_even(bound, shift - smallest) ? (uint32_t)shift : 0};
+  if (is_even(s->bound, usual - smallest)) return (uint32_t)usual;
+  return is_even(s->bound, largest - smallest) ? (uint32_t)largest : 0;
+}
+
+tw_scales tw_scales_of(const tw_requant *q, const tw_tensor *bias, int32_t channels, uint32_t most) {
+  v128_t biases = wasm_i32x4_splat(0);
+  for (int32_t c = 0; bias != NULL && c < channels; c += 4) {
+    biases = wasm_v128_or(biases, wasm_i32x4_abs(four_of(bias->data, channels, c)));
+  }
+  shifts all;
+  begin_shifts(&all, most, biases);
+  for (int32_t c = 0; c < (q->per_channel ? channels : 1); c += 4) {
+    const four x = four_scales(q, NULL, channels, c);
+    add_shifts(&all, &x);
+  }
+  return (tw_scales){q, bias, channels, most, common_shift(&all)};
 }
 
 v128_t tw_lane_bias_of(const tw_scales *s, int32_t first) {
   return s->bias == NULL ? wasm_i32x4_splat(0) : four_of(s->bias->data, s->channels, first);
 }
 
-void tw_lane_scale_set(tw_lane_scale *to, const tw_scales *s, int32_t first) {
-  const tw_requant *q = s->q;
-  const int32_t count = q->per_channel ? s->channels : 1;
-  const v128_t one = wasm_i32x4_splat(1), zero = wasm_i32x4_splat(0);
-  const v128_t right = four_rights(q, count, first);
-  v128_t multiplier = four_of(q->multipliers, count, first), power, low, high;
-  if (s->shift == 0) {
+/* ---- scales of four channels ---- */
+
+static void set_lanes(tw_lane_scale *to, const four *x, uint32_t shift) {
+  const v128_t one = wasm_i32x4_splat(1), zero = wasm_i32x4_splat(0), right = x->right;
+  v128_t multiplier = x->multiplier, power, low, high;
+  if (shift == 0) {
     power = wasm_i32x4_shl(power_of_two(wasm_i32x4_sub(wasm_i32x4_splat(31), right)), 1);
     low = wasm_i32x4_splat(INT32_MIN);
     high = power_of_two(wasm_i32x4_sub(right, one));
   } else { /* the nudge is multiplied too */
-    const v128_t k = wasm_i32x4_sub(wasm_i32x4_splat((int32_t)s->shift), right);
+    const v128_t k = wasm_i32x4_sub(wasm_i32x4_splat((int32_t)shift), right);
     multiplier = wasm_v128_andnot(multiplier, wasm_i32x4_lt(k, zero)); /* it always gives 0 */
     power = wasm_i32x4_shl(power_of_two(wasm_i32x4_max(k, zero)), 1);
     low = wasm_i32x4_shl(power, 30);
-    high = wasm_i32x4_add(wasm_i32x4_splat((int32_t)1 << (s->shift - 1)), wasm_u32x4_shr(power, 2));
+    high = wasm_i32x4_add(wasm_i32x4_splat((int32_t)1 << (shift - 1)), wasm_u32x4_shr(power, 2));
   }
-  to->bias = tw_lane_bias_of(s, first);
+  to->bias = x->bias;
   to->multiplier = multiplier;
   to->nudge_low = wasm_i32x4_shuffle(low, high, 0, 4, 1, 5);
   to->nudge_high = wasm_i32x4_shuffle(low, high, 2, 6, 3, 7);
@@ -112,20 +134,25 @@ void tw_lane_scale_set(tw_lane_scale *to, const tw_scales *s, int32_t first) {
   to->step = wasm_u32x4_shr(power, 1);
 }
 
+void tw_lane_scale_set(tw_lane_scale *to, const tw_scales *s, int32_t first) {
+  const four x = four_scales(s->q, s->bias, s->channels, first);
+  set_lanes(to, &x, s->shift);
+}
+
 /* Up to here results, which take less than 2^30 before they are shifted, have room for a zero point. */
 enum { MOST_SCALED = 22 };
 
 /* Weights are multiplied by `power` where that, and -128 times it, are int16. */
-static void scale4_set(tw_scale4 *to, const tw_scales *of, int32_t first) {
+static void set_four(tw_scale4 *to, const four *x, uint32_t shift, int32_t zero_point) {
   tw_lane_scale *const s = &to->lanes;
-  tw_lane_scale_set(s, of, first);
-  to->shift = of->shift;
+  set_lanes(s, x, shift);
+  to->shift = shift;
   const v128_t over = wasm_i32x4_gt(s->power, wasm_i32x4_splat(256));
-  to->scaled = of->shift != 0 && of->shift <= MOST_SCALED && !wasm_v128_any_true(over);
+  to->scaled = shift != 0 && shift <= MOST_SCALED && !wasm_v128_any_true(over);
   v128_t gains = wasm_i16x8_splat(1);
   if (to->scaled) {
     const v128_t bias = wasm_i32x4_mul(s->bias, s->power), m = s->multiplier;
-    const v128_t zero = wasm_i64x2_shl(wasm_i64x2_splat(of->q->output_zero_point), 32 + of->shift);
+    const v128_t zero = wasm_i64x2_shl(wasm_i64x2_splat(zero_point), 32 + shift);
     s->nudge_low = wasm_i64x2_add(wasm_i64x2_add(s->nudge_low, zero), wasm_i64x2_extmul_low_i32x4(bias, m));
     s->nudge_high =
         wasm_i64x2_add(wasm_i64x2_add(s->nudge_high, zero), wasm_i64x2_extmul_high_i32x4(bias, m));
@@ -136,24 +163,31 @@ static void scale4_set(tw_scale4 *to, const tw_scales *of, int32_t first) {
 }
 
 void tw_scale4_set(tw_scale4 *to, const tw_scales *of, const int32_t *channels, int32_t count) {
+  const tw_requant *q = of->q;
   const int32_t first = channels[0];
-  if (of->shift != 0 && channels[count - 1] - first == count - 1) {
-    scale4_set(to, of, first);
-    return;
+  four x;
+  if (channels[count - 1] - first == count - 1) {
+    x = four_scales(q, of->bias, of->channels, first);
+  } else {
+    int32_t multipliers[4], biases[4];
+    int8_t shifts[4];
+    for (int32_t i = 0; i < 4; i++) {
+      const int32_t c = channels[tw_min(i, count - 1)], k = q->per_channel ? c : 0;
+      multipliers[i] = q->multipliers[k];
+      shifts[i] = q->shifts[k];
+      biases[i] = of->bias == NULL ? 0 : ((const int32_t *)of->bias->data)[c];
+    }
+    const tw_requant some = {.multipliers = multipliers, .shifts = shifts, .per_channel = true};
+    x = four_scales(&some, &(tw_tensor){.data = biases}, 4, 0);
   }
-  int32_t multipliers[4], biases[4];
-  int8_t shifts[4];
-  for (int32_t i = 0; i < 4; i++) {
-    const int32_t c = channels[tw_min(i, count - 1)], k = of->q->per_channel ? c : 0;
-    multipliers[i] = of->q->multipliers[k];
-    shifts[i] = of->q->shifts[k];
-    biases[i] = of->bias == NULL ? 0 : ((const int32_t *)of->bias->data)[c];
+  uint32_t shift = of->shift;
+  if (shift == 0) { /* that of four may be the same though those of all are not */
+    shifts four_only;
+    begin_shifts(&four_only, of->most, wasm_i32x4_abs(x.bias));
+    add_shifts(&four_only, &x);
+    shift = common_shift(&four_only);
   }
-  const tw_tensor bias = {.data = biases};
-  const tw_requant four = {.multipliers = multipliers, .shifts = shifts, .per_channel = true,
-                           .output_zero_point = of->q->output_zero_point};
-  const tw_scales s = tw_scales_of(&four, &bias, 4, of->most);
-  scale4_set(to, &s, 0);
+  set_four(to, &x, shift, q->output_zero_point);
 }
 
 void tw_constant_outputs(const tw_scales *of, int8_t *out) {
