@@ -338,12 +338,64 @@ static TW_NOINLINE void sum_any(const plan *p, const part *of, const int16_t *we
   }
 }
 
+/* Windows of one row of 2 * `taps` elements at most, which move by one: pixels x and x + 2 share pairs. Two
+ * of them at a time, and then x + 1 and x + 3. */
+TW_INLINE void sum_flat(const plan *p, const part *of, const int16_t *weights, int32_t taps,
+                        int32_t *sums) {
+  v128_t w[5];
+  for (int32_t i = 0; i < taps; i++) w[i] = wasm_v128_load(weights + 8 * i);
+  const int16_t *const *starts = of->starts;
+  for (int32_t line = of->lines; line > 0; line--, starts++) {
+    const int16_t *at = start_of(p, *starts, of->offset);
+    int32_t pixels = of->pixels;
+    for (int32_t next = 8; pixels >= 4 || next != 8; next = 32 - next) {
+      v128_t a = wasm_v128_load(at), b = wasm_v128_load(at + 16), c = b;
+      v128_t first = wasm_i32x4_dot_i16x8(a, w[0]), second = wasm_i32x4_dot_i16x8(b, w[0]);
+      for (int32_t i = 1; i < taps; i++) {
+        c = wasm_v128_load(at + 16 * (i + 1));
+        first = tw_add_dot(first, b, w[i]), second = tw_add_dot(second, c, w[i]);
+        b = c;
+      }
+      wasm_v128_store(sums, first);
+      wasm_v128_store(sums + 8, second);
+      at += next, sums += next / 2;
+      if (next != 8) pixels -= 4;
+    }
+    for (; pixels > 0; pixels--, at += 8, sums += 4) {
+      v128_t sum = wasm_i32x4_dot_i16x8(wasm_v128_load(at), w[0]);
+      for (int32_t i = 1; i < taps; i++) sum = tw_add_dot(sum, wasm_v128_load(at + 16 * i), w[i]);
+      wasm_v128_store(sums, sum);
+    }
+  }
+}
+
+#define SUM_FLAT(taps)                                                                          \
+  static TW_NOINLINE void sum_flat##taps(const plan *p, const part *of, const int16_t *weights, \
+                                         int32_t *sums) {                                       \
+    sum_flat(p, of, weights, taps, sums);                                                       \
+  }
+SUM_FLAT(2) SUM_FLAT(3) SUM_FLAT(4) SUM_FLAT(5)
+
+typedef void sum(const plan *p, const part *of, const int16_t *weights, int32_t *sums);
+
+static sum *sum_for(const tw_window *w, const plan *p) {
+  if (p->rows == 2 && p->taps == 3) return sum_3x3;
+  if (!is_flat(w) || w->stride_w != 1) return sum_any;
+  switch (p->taps) {
+    case 2: return sum_flat2;
+    case 3: return sum_flat3;
+    case 4: return sum_flat4;
+    case 5: return sum_flat5;
+    default: return sum_any;
+  }
+}
+
 /* Lines of output from number `y` of an image on, four channels at a time; `first` is the number of their
  * first pixel. */
 static void run_lines(const images *of, const plan *p, int32_t y, int32_t lines, const tw_requant *q,
                       const tw_tensor *bias, int32_t first) {
   const int32_t width = of->output.dims[2], step = of->window.stride_w * 8;
-  const bool is_3x3 = p->rows == 2 && p->taps == 3;
+  sum *const sum_part = sum_for(&of->window, p);
   for (int32_t c = 0; c < p->channels; c += 4) {
     const int16_t *const w = p->weights + c / 4 * p->sets * p->rows * p->taps * 8;
     for (int32_t x = 0; x < width; x += SEGMENT) {
@@ -351,8 +403,7 @@ static void run_lines(const images *of, const plan *p, int32_t y, int32_t lines,
       for (int32_t i = 0; i < tw_min(p->sets, lines); i++) {
         const part some = {p->starts + i * p->rows, (lines - i + p->sets - 1) / p->sets, p->sets,
                            beside, offset, step};
-        (is_3x3 ? sum_3x3 : sum_any)(p, &some, w + set_of(of, p, y + i) * p->rows * p->taps * 8,
-                                     p->sums + i * beside * 4);
+        sum_part(p, &some, w + set_of(of, p, y + i) * p->rows * p->taps * 8, p->sums + i * beside * 4);
       }
       const int32_t pixels = lines * beside, count = tw_min(p->channels - c, 4),
                     at = (first + x) * p->channels + c;
