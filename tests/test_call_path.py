@@ -9,6 +9,7 @@ import re
 import threading
 import time
 import tracemalloc
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -40,7 +41,7 @@ SPIN = "(loop $again (br $again))"
 @pytest.fixture
 def fresh_library():
     """Forget the library before and after the test."""
-    caches = (_capi.library, _capi.version)
+    caches = (_capi.library, _capi.version, _capi.file, _capi._package)
     for cache in caches:
         cache.cache_clear()
     yield
@@ -94,7 +95,7 @@ def test_a_library_that_is_missing_or_another_one_is_refused(library, tmp_path, 
 
 @pytest.mark.usefixtures("fresh_library")
 def test_without_the_package_the_error_says_what_to_install(monkeypatch):
-    monkeypatch.setattr(_capi, "find_spec", lambda _: None)
+    monkeypatch.setattr(_capi, "PathFinder", SimpleNamespace(find_spec=lambda _: None))
     with pytest.raises(RuntimeLibraryError, match="not installed") as caught:
         _capi.library()
     assert caught.value.found is None

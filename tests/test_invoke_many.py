@@ -163,7 +163,7 @@ def gather() -> bytes:
 @pytest.mark.parametrize("kind", [_batch.Batch, _batch.Loop])
 def test_a_frame_that_fails_is_named_and_those_before_it_are_there(kind, monkeypatch):
     if kind is _batch.Loop:
-        monkeypatch.setattr("tflm_wasm._session.SINCE", 99)
+        monkeypatch.setattr("tflm_wasm._batch.SINCE", 99)
     with load(gather()) as session:
         good = np.array([[0], [1], [2], [3], [3], [2]], np.int32)
         (y,) = session.invoke_many(good)
@@ -363,14 +363,14 @@ def test_two_threads_with_batches_of_one_session_get_their_own_outputs():
 
 
 def test_threads_that_come_together_share_one_batch(monkeypatch):
-    made = []
+    made, batch = [], _batch.Batch
 
     def make(*args):
-        made.append(_batch.Batch(*args))
+        made.append(batch(*args))
         time.sleep(0.05)  # so that the others come meanwhile
         return made[-1]
 
-    monkeypatch.setattr("tflm_wasm._session.Batch", make)
+    monkeypatch.setattr(_batch, "Batch", make)
     frames = np.zeros((3, 1, 4), np.int8)
     with load(with_many()) as session:
         threads = [threading.Thread(target=session.invoke_many, args=(frames,)) for _ in range(4)]

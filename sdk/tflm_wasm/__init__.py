@@ -15,8 +15,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from tflm_wasm._version import __version__
-
 if TYPE_CHECKING:
     from tflm_wasm._build import build
     from tflm_wasm._device import Device
@@ -108,6 +106,7 @@ if TYPE_CHECKING:
     from tflm_wasm._profile import OpTime, Profile
     from tflm_wasm._session import Session
     from tflm_wasm._tensor import Tensor
+    from tflm_wasm._version import __version__
 
 # Public name -> private module that defines it, besides the errors.
 _HOMES: Final = {
@@ -120,6 +119,7 @@ _HOMES: Final = {
     "Profile": "_profile",
     "Session": "_session",
     "Tensor": "_tensor",
+    "__version__": "_version",
     "build": "_build",
     "load": "_load",
 }

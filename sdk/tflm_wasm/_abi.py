@@ -3,8 +3,6 @@
 # fmt: off
 """The ABI as data: offsets, limits, status codes, exports and rules."""
 
-from __future__ import annotations
-
 from enum import IntEnum, IntFlag
 from typing import Final, NamedTuple
 

@@ -9,10 +9,11 @@ functions that are needed are bound here. Structures and signatures are those of
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 from ctypes import c_bool, c_char_p, c_int64, c_size_t, c_uint8, c_uint32, c_uint64, c_void_p
 from functools import lru_cache
-from importlib.util import find_spec
+from importlib.machinery import PathFinder
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final
@@ -151,7 +152,7 @@ def version() -> str:
         RuntimeLibraryError: It is not installed.
     """
     # importlib.metadata takes longer to import than everything here takes to run.
-    beside = [path.name for path in _package().parent.glob("wasmtime-*.dist-info")]
+    beside = _names(_package().parent, "wasmtime-", ".dist-info")
     if len(beside) == 1:
         return beside[0][len("wasmtime-") : -len(".dist-info")]
     from importlib import metadata
@@ -162,8 +163,10 @@ def version() -> str:
         raise RuntimeLibraryError("wasmtime is not installed", found=None) from error
 
 
+@lru_cache(maxsize=1)
 def _package() -> Path:
-    spec = find_spec("wasmtime")
+    # Not importlib.util.find_spec: importing that takes longer than finding.
+    spec = PathFinder.find_spec("wasmtime")
     if spec is None or not spec.submodule_search_locations:
         raise RuntimeLibraryError("wasmtime is not installed", found=None)
     return Path(spec.submodule_search_locations[0])
@@ -173,7 +176,21 @@ def _numbers(version_text: str) -> tuple[int, ...]:
     return tuple(int(one) if one.isdigit() else -1 for one in version_text.split("."))
 
 
+@lru_cache(maxsize=1)
 def file() -> Path:
     """Return the path of the library: a wheel has one, in a folder named after its platform."""
     name = _FILES.get(sys.platform, "_libwasmtime.so")
-    return next(_package().glob(f"{sys.platform}-*/{name}"), Path(name))
+    folders = (_package() / one for one in _names(_package(), f"{sys.platform}-"))
+    return next((one / name for one in folders if (one / name).exists()), Path(name))
+
+
+def _names(folder: Path, start: str, end: str = "") -> list[str]:
+    """Return the names in a folder that start and end so.
+
+    A pattern would have to be compiled, and a path be made of each of hundreds of packages.
+    """
+    return [
+        name
+        for name in os.listdir(folder)  # noqa: PTH208
+        if name.startswith(start) and name.endswith(end)
+    ]

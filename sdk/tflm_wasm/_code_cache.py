@@ -8,12 +8,11 @@ here is needed: a folder that can't be read or written only costs time.
 from __future__ import annotations
 
 import hashlib
-import mmap
 import os
 import stat
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import lru_cache
 from io import FileIO
@@ -30,6 +29,7 @@ LIMIT_BYTES: Final = 256 * 1024 * 1024
 _OFF: Final = frozenset(("", "0", "off", "no", "false"))
 _FORMAT: Final = b"tflm-wasm code 1"
 _DIGEST_BYTES: Final = 32
+_PIECE_BYTES: Final = 64 * 1024
 _SUFFIX: Final = ".code"
 _UNFINISHED: Final = ".tmp"
 # A writer that is not done by then was killed.
@@ -82,7 +82,7 @@ class CodeCache:
             self._own_folder()
             temporary = self.folder / f"{self._path(key).name}.{os.urandom(8).hex()}{_UNFINISHED}"
             try:
-                _write(temporary, (code, _digest(key, code)))
+                _write(temporary, (code, _digest(key, (code,))))
                 temporary.replace(self._path(key))
             except OSError:
                 temporary.unlink(missing_ok=True)
@@ -215,17 +215,19 @@ def _is_whole(key: str, file: FileIO) -> bool:
         return False
     if size <= 0:
         return False
-    with (
-        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
-        memoryview(content) as view,
-        view[:size] as code,
-    ):
-        if _digest(key, code) != content[size:]:
-            return False
+    if _digest(key, _pieces(file, size)) != file.read(_DIGEST_BYTES):
+        return False
     if _is_older(found, _STALE_S):
         with suppress(OSError):
             os.utime(file.fileno() if os.utime in os.supports_fd else file.name)
     return True
+
+
+def _pieces(file: FileIO, size: int) -> Iterator[bytes]:
+    """Read `size` bytes, or what is there of them, piece by piece."""
+    while size > 0 and (piece := file.read(min(size, _PIECE_BYTES))):
+        size -= len(piece)
+        yield piece
 
 
 def _path_of(file: FileIO, path: Path) -> str:
@@ -252,8 +254,9 @@ def _is_older(found: os.stat_result, age_s: float) -> bool:
     return time.time() - found.st_mtime > age_s
 
 
-def _digest(key: str, code: bytes | memoryview) -> bytes:
+def _digest(key: str, code: Iterable[bytes]) -> bytes:
     """Return the digest of an entry: of its key, too, so that no other can take its place."""
     digest = hashlib.sha256(_FORMAT + key.encode())
-    digest.update(code)
+    for piece in code:
+        digest.update(piece)
     return digest.digest()

@@ -19,7 +19,7 @@ import sys
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 from weakref import WeakValueDictionary
 
 from tflm_wasm import _code_cache, _runtime
@@ -31,7 +31,6 @@ from tflm_wasm._errors import (
 )
 from tflm_wasm._limits import Limits
 from tflm_wasm._wasm import MemoryLimits, WasmModule, parse
-from tflm_wasm._wasm_rewrite import rewrite
 from tflm_wasm._wasmtime import Code, Engine, WasmtimeError
 
 # The worst code known takes 0.2 s at this length.
@@ -44,14 +43,17 @@ _WORKER: Final = (
 )
 
 
-class Data(NamedTuple):
+class Data:
     """What memory holds at first: its size, and bytes at addresses, later ones over earlier."""
 
-    memory_bytes: int
-    segments: tuple[tuple[int, bytes | memoryview], ...]
+    def __init__(
+        self, memory_bytes: int, segments: tuple[tuple[int, bytes | memoryview], ...]
+    ) -> None:
+        self.memory_bytes = memory_bytes
+        self.segments = segments
 
 
-class Compiled(NamedTuple):
+class Compiled:
     """A module that instances can be made of.
 
     Attributes:
@@ -63,11 +65,14 @@ class Compiled(NamedTuple):
         time_export: How the memory with the time is exported.
     """
 
-    code: Code
-    is_own: bool
-    may_grow: bool
-    data: Data | None
-    time_export: str
+    def __init__(
+        self, code: Code, *, is_own: bool, may_grow: bool, data: Data | None, time_export: str
+    ) -> None:
+        self.code = code
+        self.is_own = is_own
+        self.may_grow = may_grow
+        self.data = data
+        self.time_export = time_export
 
 
 def compile_within(parsed: WasmModule, limits: Limits) -> Compiled:
@@ -124,6 +129,7 @@ def _own_machine_code() -> Code:
 
     def compile_now() -> Code:
         from tflm_wasm._host_instructions import replacements
+        from tflm_wasm._wasm_rewrite import rewrite
 
         dataless = rewrite(own, memory=MemoryLimits(1, None), keep_data=False)
         return _runtime.compile_checked(dataless, replacements())

@@ -10,7 +10,6 @@ from typing import Final
 from tflm_wasm import _abi
 from tflm_wasm._block import Block, Descriptor, place_arena
 from tflm_wasm._errors import ContractError, GuestStackOverflow
-from tflm_wasm._status import call_error
 from tflm_wasm._tensor import view_dtype
 
 # Fields that a call may change, besides the error text; init may change more.
@@ -202,6 +201,8 @@ class Fixture:
             self.check_output(block)
         self.check(block)
         if status is not _abi.Status.OK:
+            from tflm_wasm._status import call_error
+
             raise call_error(status, block)
 
     def check_output(self, block: Block) -> None:

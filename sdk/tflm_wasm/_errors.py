@@ -84,41 +84,68 @@ Each error has a `hint`, one sentence that ends with what to do next, and typed 
 
 from __future__ import annotations
 
-from tflm_wasm._abi import Status
+from typing import TYPE_CHECKING
+
 from tflm_wasm._errors_base import TflmWasmError as TflmWasmError
-from tflm_wasm._errors_board import EmulatorEnded as EmulatorEnded
-from tflm_wasm._errors_board import EmulatorError as EmulatorError
-from tflm_wasm._errors_board import EmulatorMissing as EmulatorMissing
-from tflm_wasm._errors_board import EmulatorTimeout as EmulatorTimeout
-from tflm_wasm._errors_board import FlashError as FlashError
-from tflm_wasm._errors_board import FlashTimeoutError as FlashTimeoutError
-from tflm_wasm._errors_board import FlashWriteError as FlashWriteError
-from tflm_wasm._errors_board import ImageError as ImageError
-from tflm_wasm._errors_board import ProbeNotFoundError as ProbeNotFoundError
-from tflm_wasm._errors_board import RunnerFailedError as RunnerFailedError
-from tflm_wasm._errors_board import RunnerMissingError as RunnerMissingError
-from tflm_wasm._errors_board import RunnerOptionError as RunnerOptionError
-from tflm_wasm._errors_board import VerifyError as VerifyError
 from tflm_wasm._errors_host import PoolClosedError as PoolClosedError
 from tflm_wasm._errors_host import PoolTimeoutError as PoolTimeoutError
 from tflm_wasm._errors_host import RuntimeLibraryError as RuntimeLibraryError
-from tflm_wasm._errors_link import DeviceRefusedError as DeviceRefusedError
-from tflm_wasm._errors_link import DeviceStateError as DeviceStateError
-from tflm_wasm._errors_link import LinkError as LinkError
-from tflm_wasm._errors_link import LinkProtocolError as LinkProtocolError
-from tflm_wasm._errors_link import LinkTimeoutError as LinkTimeoutError
-from tflm_wasm._errors_link import NoActiveModelError as NoActiveModelError
-from tflm_wasm._errors_link import PortBusyError as PortBusyError
-from tflm_wasm._errors_link import PortLostError as PortLostError
-from tflm_wasm._errors_link import PortNotFoundError as PortNotFoundError
-from tflm_wasm._errors_link import PortPermissionError as PortPermissionError
-from tflm_wasm._errors_link import SerialMissing as SerialMissing
-from tflm_wasm._errors_link import UploadError as UploadError
-from tflm_wasm._errors_link import WrongDeviceError as WrongDeviceError
-from tflm_wasm._errors_oracle import OracleCrashed as OracleCrashed
-from tflm_wasm._errors_oracle import OracleError as OracleError
-from tflm_wasm._errors_oracle import OracleMissing as OracleMissing
-from tflm_wasm._errors_oracle import OracleRefused as OracleRefused
+
+if TYPE_CHECKING:
+    from tflm_wasm._abi import Status
+    from tflm_wasm._errors_board import EmulatorEnded as EmulatorEnded
+    from tflm_wasm._errors_board import EmulatorError as EmulatorError
+    from tflm_wasm._errors_board import EmulatorMissing as EmulatorMissing
+    from tflm_wasm._errors_board import EmulatorTimeout as EmulatorTimeout
+    from tflm_wasm._errors_board import FlashError as FlashError
+    from tflm_wasm._errors_board import FlashTimeoutError as FlashTimeoutError
+    from tflm_wasm._errors_board import FlashWriteError as FlashWriteError
+    from tflm_wasm._errors_board import ImageError as ImageError
+    from tflm_wasm._errors_board import ProbeNotFoundError as ProbeNotFoundError
+    from tflm_wasm._errors_board import RunnerFailedError as RunnerFailedError
+    from tflm_wasm._errors_board import RunnerMissingError as RunnerMissingError
+    from tflm_wasm._errors_board import RunnerOptionError as RunnerOptionError
+    from tflm_wasm._errors_board import VerifyError as VerifyError
+    from tflm_wasm._errors_interpreter import InterpreterError as InterpreterError
+    from tflm_wasm._errors_interpreter import NotAllocatedError as NotAllocatedError
+    from tflm_wasm._errors_interpreter import OptionError as OptionError
+    from tflm_wasm._errors_interpreter import ResizeError as ResizeError
+    from tflm_wasm._errors_interpreter import SignatureError as SignatureError
+    from tflm_wasm._errors_interpreter import TensorAccessError as TensorAccessError
+    from tflm_wasm._errors_interpreter import TensorIndexError as TensorIndexError
+    from tflm_wasm._errors_interpreter import TensorValueError as TensorValueError
+    from tflm_wasm._errors_link import DeviceRefusedError as DeviceRefusedError
+    from tflm_wasm._errors_link import DeviceStateError as DeviceStateError
+    from tflm_wasm._errors_link import LinkError as LinkError
+    from tflm_wasm._errors_link import LinkProtocolError as LinkProtocolError
+    from tflm_wasm._errors_link import LinkTimeoutError as LinkTimeoutError
+    from tflm_wasm._errors_link import NoActiveModelError as NoActiveModelError
+    from tflm_wasm._errors_link import PortBusyError as PortBusyError
+    from tflm_wasm._errors_link import PortLostError as PortLostError
+    from tflm_wasm._errors_link import PortNotFoundError as PortNotFoundError
+    from tflm_wasm._errors_link import PortPermissionError as PortPermissionError
+    from tflm_wasm._errors_link import SerialMissing as SerialMissing
+    from tflm_wasm._errors_link import UploadError as UploadError
+    from tflm_wasm._errors_link import WrongDeviceError as WrongDeviceError
+    from tflm_wasm._errors_oracle import OracleCrashed as OracleCrashed
+    from tflm_wasm._errors_oracle import OracleError as OracleError
+    from tflm_wasm._errors_oracle import OracleMissing as OracleMissing
+    from tflm_wasm._errors_oracle import OracleRefused as OracleRefused
+else:
+
+    def __getattr__(name):
+        """Import a branch of the tree when it is asked for: opening a module needs none of these.
+
+        mypy does not see this, so that a name that is nowhere stays an error.
+        """
+        from importlib import import_module
+
+        if not name.startswith("_"):
+            for branch in ("interpreter", "link", "board", "oracle"):
+                module = import_module(f"tflm_wasm._errors_{branch}")
+                if name in vars(module):
+                    return getattr(module, name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 class EngineMissingError(TflmWasmError):
@@ -381,53 +408,3 @@ class InputError(TflmWasmError, ValueError):
     """An array does not fit an input of the model; nothing was written."""
 
     default_hint = "See the shapes and types with `tflm-wasm inspect MODEL`."
-
-
-class InterpreterError(TflmWasmError, ValueError):
-    """Wrong use of the TensorFlow Lite interpreter interface."""
-
-    default_hint = "See the tensors with `interpreter.get_tensor_details()`."
-
-
-class TensorIndexError(InterpreterError):
-    """There is no tensor with this index."""
-
-    index: int
-
-
-class TensorValueError(InterpreterError):
-    """The value does not fit the tensor's type or shape."""
-
-    default_hint = "Convert it first: `value.astype(detail['dtype']).reshape(detail['shape'])`."
-    index: int
-
-
-class TensorAccessError(InterpreterError):
-    """The tensor's bytes can't be reached from outside the module."""
-
-    default_hint = "Cut the model at an intermediate tensor to see it, then `tflm-wasm verify`."
-    index: int
-
-
-class ResizeError(InterpreterError):
-    """A model's shapes are fixed when its module is built."""
-
-    default_hint = "Convert the model again with the shape you need, then `tflm-wasm build MODEL`."
-
-
-class OptionError(InterpreterError):
-    """An argument would not be honoured, so it is refused."""
-
-    default_hint = "Leave the argument out."
-
-
-class SignatureError(InterpreterError):
-    """There is no such signature, or its arguments are wrong."""
-
-    default_hint = "See the signatures with `interpreter.get_signature_list()`."
-
-
-class NotAllocatedError(InterpreterError, RuntimeError):
-    """`allocate_tensors()` must come first."""
-
-    default_hint = "Call `interpreter.allocate_tensors()`."

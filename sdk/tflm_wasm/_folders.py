@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from tflm_wasm._errors import FileError, SerialMissing
+from tflm_wasm._errors import FileError
 
 
 def cache_folder(name: str) -> Path | None:
@@ -40,6 +40,8 @@ def needed(name: str) -> Any:
     try:
         return import_module(name)
     except ImportError as error:
+        from tflm_wasm._errors import SerialMissing
+
         raise SerialMissing(f"{name} is not installed", port="") from error
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import threading
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tflm_wasm import _abi, _runtime
 from tflm_wasm._compile import Compiled, Data
@@ -22,6 +21,9 @@ from tflm_wasm._errors import (
 from tflm_wasm._limits import Limits
 from tflm_wasm._wasm import PAGE_BYTES
 from tflm_wasm._wasmtime import Function, Instance, Trap, WasmtimeError, lease
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _MAX_TABLE_ELEMENTS: Final = 65_536
 _MAX_TABLES: Final = 8

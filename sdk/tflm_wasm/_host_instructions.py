@@ -1,9 +1,9 @@
 """Instructions of the host in place of functions of the packaged engine.
 
 WebAssembly 2.0 has no product of bytes. x86 has one that adds two of them as int16, and the runtime
-selects it for an instruction of relaxed SIMD, whose results differ between hosts. No module has that
-one. The engine exports a function that does the same slowly instead; here a call of it becomes the
-instruction, where a trial shows that it does the same (docs/adr/0024).
+selects it for an instruction of relaxed SIMD, whose results differ between hosts. No module has
+that one. The engine exports a function that does the same slowly instead; here a call of it becomes
+the instruction, where a trial shows that it does the same (docs/adr/0024).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _DOT_U8, _HAS_DOT_U8 = "tw_dot_u8", "tw_has_dot_u8"
 _RELAXED_DOT: Final = bytes((0xFD, 0x92, 0x02))  # i16x8.relaxed_dot_i8x16_i7x16_s
 _TRUE: Final = bytes((0x41, 1))  # i32.const 1
 
-# Pairs of signed and of unsigned bytes: the ends of their ranges, and what their products add up to.
+# Pairs of signed and of unsigned bytes, from the ends of their ranges.
 _TRIALS: Final = (
     ((127, 1), (255, 255)),
     ((-128, 0), (255, 255)),

@@ -13,7 +13,6 @@ from tflm_wasm._block import Block
 from tflm_wasm._errors import ModuleTooLargeError
 from tflm_wasm._files import read_up_to, write_file
 from tflm_wasm._limits import Limits
-from tflm_wasm._names import described, tensor_name
 from tflm_wasm._wasm import WasmModule
 
 if TYPE_CHECKING:
@@ -120,8 +119,12 @@ class Module:
     @cached_property
     def description(self) -> Model | None:
         """The embedded model's tensors, or None where it can't be read."""
+        from tflm_wasm._names import described
+
         return None if self.model is None else described(self.model)
 
     def tensor_name(self, index: int) -> str:
         """Return the name of tensor `index` of the model, or `tensor_<index>`."""
+        from tflm_wasm._names import tensor_name
+
         return tensor_name(self.model, index)

@@ -5,17 +5,14 @@ from __future__ import annotations
 import copy
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-from numpy.typing import ArrayLike, NDArray
+from typing import TYPE_CHECKING, Any
 
 from tflm_wasm import _abi, _contract
 from tflm_wasm._arrays import check_arrays
-from tflm_wasm._batch import EXPORT, SINCE, Batch, Loop, Out, prepare
 from tflm_wasm._block import Block, Descriptor
 from tflm_wasm._compile import compile_within
 from tflm_wasm._errors import (
@@ -29,22 +26,34 @@ from tflm_wasm._guest import Guest
 from tflm_wasm._invoke import make_invoke
 from tflm_wasm._limits import DEFAULT_LIMITS, Limits
 from tflm_wasm._module import Module
-from tflm_wasm._status import init_error
 from tflm_wasm._tensor import Tensor, view_dtype
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from tflm_wasm._batch import Batch, Loop, Out
     from tflm_wasm._profile import Profile
 
 
-class _Instance(NamedTuple):
+class _Instance:
     """What exists only while the session lives."""
 
-    guest: Guest
-    block: Block
-    fixture: _contract.Fixture
-    invoke: Callable[[], None]
-    inputs: tuple[Tensor, ...]
-    outputs: tuple[Tensor, ...]
+    __slots__ = ("block", "fixture", "guest", "inputs", "invoke", "outputs")
+
+    def __init__(
+        self,
+        guest: Guest,
+        block: Block,
+        fixture: _contract.Fixture,
+        inputs: tuple[Tensor, ...],
+        outputs: tuple[Tensor, ...],
+    ) -> None:
+        self.guest = guest
+        self.block = block
+        self.fixture = fixture
+        self.inputs = inputs
+        self.outputs = outputs
+        self.invoke = make_invoke(guest, block, fixture)
 
 
 class Session:
@@ -110,7 +119,6 @@ class Session:
             guest=guest,
             block=block,
             fixture=fixture,
-            invoke=make_invoke(guest, block, fixture),
             inputs=tuple(self._tensor(guest, one, writable=True) for one in inputs),
             outputs=tuple(self._tensor(guest, one, writable=False) for one in outputs),
         )
@@ -193,10 +201,11 @@ class Session:
         Raises:
             TflmWasmError: As `invoke`.
         """
-        guest, block, fixture, *_ = self._live()
+        instance = self._live()
+        guest = instance.guest
         with self._noting(), guest.lock:
             status = guest.enter(guest.function("tflm_wasm_reset"))
-            fixture.settle(block, status, has_outputs=False)
+            instance.fixture.settle(instance.block, status, has_outputs=False)
 
     def run(self, *arrays: ArrayLike) -> tuple[NDArray[Any], ...]:
         """Copy the inputs in, run once, and return copies of the outputs.
@@ -237,6 +246,8 @@ class Session:
                 the outputs of the frames before it.
             TflmWasmError: As `invoke`.
         """
+        from tflm_wasm._batch import prepare  # a single run needs nothing of it
+
         instance = self._live()
         job = prepare(instance.inputs, instance.outputs, frames, out)
         with self._noting():
@@ -247,10 +258,12 @@ class Session:
             return many.run(job)
 
     def _make_many(self, instance: _Instance) -> Batch | Loop:
+        from tflm_wasm._batch import EXPORT, SINCE, Batch, Loop
+
         has_function = self._module.parsed.signature(EXPORT) is not None
         if has_function and instance.block["abi_minor"] >= SINCE:
             try:
-                return Batch(*instance[:3], self._limits.time_s)
+                return Batch(instance.guest, instance.block, instance.fixture, self._limits.time_s)
             except ModuleTooLargeError:
                 pass  # no room for a buffer
         return Loop(partial(_run, instance))
@@ -296,7 +309,8 @@ class Session:
 
     def _step(self, first: int, end: int, *, is_last: bool) -> int:
         """Run the operators [first, end); return nanoseconds."""
-        guest, block, fixture, *_ = self._live()
+        instance = self._live()
+        guest, block = instance.guest, instance.block
         with self._noting(), guest.lock:
             block["op_first"], block["op_end"] = first, end
             started = time.perf_counter_ns()
@@ -305,7 +319,7 @@ class Session:
             finally:
                 took = time.perf_counter_ns() - started
                 block["op_first"] = block["op_end"] = 0
-            fixture.settle(block, status, has_outputs=is_last)
+            instance.fixture.settle(block, status, has_outputs=is_last)
         return took
 
     @contextmanager
@@ -355,5 +369,7 @@ def load_model(guest: Guest, block: Block) -> None:
     returned = guest.call("tflm_wasm_init", *passed)
     status = _contract.check_status(block, returned or 0)
     if status is not _abi.Status.OK:
+        from tflm_wasm._status import init_error
+
         raise init_error(status, block, passed[2])
     _contract.check_init(before, block, passed)

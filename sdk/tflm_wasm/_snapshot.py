@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tflm_wasm import _abi
 from tflm_wasm._block import Block
 from tflm_wasm._wasm import GLOBAL, Reader, WasmModule
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _I32, _MUTABLE, _I32_CONST, _END = 0x7F, 1, 0x41, 0x0B
 # Parts that are closer are one. A part costs more time to read than a kilobyte of zeros.

@@ -5,19 +5,17 @@ its section; a module that does not parse raises `MalformedModuleError` with the
 Function bodies are not looked at: the runtime validates those.
 """
 
-from __future__ import annotations
+# Without `from __future__ import annotations`, as in `_abi` and `_block`: a named tuple compiles
+# each annotation that is text, and takes twice as long to make.
 
+from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias, TypeVar
 
 from tflm_wasm._errors import MalformedModuleError
 from tflm_wasm._wasm_reader import Reader as Reader
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from typing import TypeVar
-
-    T = TypeVar("T")
+T = TypeVar("T")
 
 HEADER: Final = b"\0asm\x01\0\0\0"
 PAGE_BYTES: Final = 65_536
@@ -93,8 +91,10 @@ class Segment(NamedTuple):
     data: bytes | memoryview
 
 
-class WasmModule(NamedTuple):
+class WasmModule:
     """A parsed module: its sections as they are, and what could be read from them.
+
+    No named tuple: to make one of this many fields takes as long as to parse a module.
 
     Attributes:
         sections: Pairs of id and payload.
@@ -103,17 +103,32 @@ class WasmModule(NamedTuple):
         size: Bytes of the module.
     """
 
-    sections: tuple[tuple[int, bytes], ...]
-    engine: tuple[tuple[int, bytes], ...]
-    size: int
-    original: bytes | None
-    imports: tuple[str, ...]
-    exports: dict[str, Export]
-    functions: tuple[FuncType, ...]
-    memories: tuple[MemoryLimits, ...]
-    segments: tuple[Segment, ...]
-    custom: dict[str, bytes]
-    code_bytes: int
+    def __init__(
+        self,
+        *,
+        sections: tuple[tuple[int, bytes], ...],
+        engine: tuple[tuple[int, bytes], ...],
+        size: int,
+        original: bytes | None,
+        imports: tuple[str, ...],
+        exports: dict[str, Export],
+        functions: tuple[FuncType, ...],
+        memories: tuple[MemoryLimits, ...],
+        segments: tuple[Segment, ...],
+        custom: dict[str, bytes],
+        code_bytes: int,
+    ) -> None:
+        self.sections = sections
+        self.engine = engine
+        self.size = size
+        self.original = original
+        self.imports = imports
+        self.exports = exports
+        self.functions = functions
+        self.memories = memories
+        self.segments = segments
+        self.custom = custom
+        self.code_bytes = code_bytes
 
     @property
     def has_start(self) -> bool:
@@ -236,21 +251,21 @@ def _take(reader: Reader, wasm: bytes, section: int, size: int) -> bytes:
 
 def _read(reader: Reader | None, item: Callable[[Reader], T]) -> tuple[T, ...]:
     """Return the items of a section, none when it is missing."""
+    return _read_all(reader, lambda whole: whole.vector(item))
+
+
+def _read_all(reader: Reader | None, vector: Callable[[Reader], tuple[T, ...]]) -> tuple[T, ...]:
+    """Return what reads as one vector, all of a section, nothing when it is missing."""
     if reader is None:
         return ()
-    items = reader.vector(item)
+    items = vector(reader)
     if reader.left:
         raise reader.fail(f"{reader.left} bytes too many in a section")
     return items
 
 
-class _Shared(NamedTuple):
-    """What modules of one engine have in common."""
-
-    imports: tuple[str, ...]
-    exports: dict[str, Export]
-    functions: tuple[FuncType, ...]
-    code_bytes: int
+# What modules of one engine have in common: imports, exports, functions, bytes of code.
+_Shared: TypeAlias = tuple[tuple[str, ...], dict[str, Export], tuple[FuncType, ...], int]
 
 
 @lru_cache(maxsize=8)
@@ -262,8 +277,8 @@ def _shared_of(sections: tuple[tuple[int, bytes], ...]) -> _Shared:
 def _shared(found: dict[int, Reader]) -> _Shared:
     """Interpret sections."""
     types = _read(found.get(TYPE), _func_type)
-    indices = _read(found.get(FUNCTION), Reader.u32)
-    if any(index >= len(types) for index in indices):
+    indices = _read_all(found.get(FUNCTION), Reader.u32s)
+    if max(indices, default=-1) >= len(types):
         raise found[FUNCTION].fail("function of an unknown type")
     code = found.get(CODE)
     code_bytes = code.left if code is not None else 0
@@ -275,7 +290,7 @@ def _shared(found: dict[int, Reader]) -> _Shared:
     # The types of imports don't matter here: any import is refused.
     imports = _import_names(found.get(IMPORT))
     functions = tuple(types[index] for index in indices)
-    return _Shared(imports, dict(exports), functions, code_bytes)
+    return imports, dict(exports), functions, code_bytes
 
 
 def _interpret(
@@ -296,28 +311,30 @@ def _interpret(
         raise count.fail("data count that differs from the data section")
     others = tuple(one for one in sections if one[0] not in OWN)
     try:
-        shared = _shared_of(others)
+        imports, exports, functions, code_bytes = _shared_of(others)
     except MalformedModuleError:  # again, with offsets in the module
-        shared = _shared({section: Reader(data, starts[section]) for section, data in others})
+        imports, exports, functions, code_bytes = _shared(
+            {section: Reader(data, starts[section]) for section, data in others}
+        )
     return WasmModule(
         sections=sections,
         engine=others,
         size=size,
         original=original,
-        imports=shared.imports,
-        exports=shared.exports,
-        functions=shared.functions,
+        imports=imports,
+        exports=exports,
+        functions=functions,
         memories=_read(own.get(MEMORY), _limits),
         segments=segments,
         custom=custom,
-        code_bytes=shared.code_bytes,
+        code_bytes=code_bytes,
     )
 
 
 def _func_type(reader: Reader) -> FuncType:
     if reader.byte() != 0x60:
         raise reader.fail("type that is not a function type")
-    return FuncType(reader.vector(Reader.value_type), reader.vector(Reader.value_type))
+    return FuncType(reader.value_types(), reader.value_types())
 
 
 def _import_names(reader: Reader | None) -> tuple[str, ...]:

@@ -16,7 +16,6 @@ from tflm_wasm._wasm import (
     MEMORY,
     MemoryLimits,
     Reader,
-    WasmModule,
     encoded,
     parse,
     u32_leb,
@@ -86,7 +85,7 @@ def rewrite(
         sections[DATA] = count + (old[reader.pos :] if keep_data else b"") + b"".join(added)
     if any(section == DATA_COUNT for section, _ in module.sections):
         sections[DATA_COUNT] = count
-    return _assemble(module, sections, custom)
+    return _assemble(module.sections, sections, custom)
 
 
 def without_imports(wasm: bytes) -> bytes:
@@ -106,8 +105,8 @@ def without_imports(wasm: bytes) -> bytes:
         FUNCTION: _with_first(old.get(FUNCTION), [u32_leb(one) for one in types]),
         CODE: _with_first(old.get(CODE), [_TRAP] * len(types)),
     }
-    sections = tuple(one for one in module.sections if one[0] != IMPORT)
-    return _assemble(module._replace(sections=sections), replaced, None)
+    kept = (one for one in module.sections if one[0] != IMPORT)
+    return _assemble(kept, replaced, None)
 
 
 def _type_of_import(reader: Reader) -> int:
@@ -126,11 +125,11 @@ def _with_first(section: bytes | None, items: list[bytes]) -> bytes:
 
 
 def _assemble(
-    module: WasmModule, replaced: dict[int, bytes], custom: tuple[str, bytes] | None
+    old: Iterable[tuple[int, bytes]], replaced: dict[int, bytes], custom: tuple[str, bytes] | None
 ) -> bytes:
     sections = [
         (section, payload if section == CUSTOM else replaced.get(section, payload))
-        for section, payload in module.sections
+        for section, payload in old
     ]
     if DATA in replaced and DATA not in {section for section, _ in sections}:
         sections.append((DATA, replaced[DATA]))  # the last of the ordered sections
