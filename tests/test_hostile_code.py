@@ -300,7 +300,7 @@ def test_passive_data_and_bulk_instructions_work():
 def test_long_code_gets_its_checks_where_it_is_compiled(monkeypatch):
     """That takes time in proportion to its length, so the deadline of compiling is on it."""
 
-    def here(_: bytes) -> bytes:
+    def here(*_: object) -> bytes:
         raise AssertionError("in this process")
 
     monkeypatch.setattr(_interruption, "interruptible", here)

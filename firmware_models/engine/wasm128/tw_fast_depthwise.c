@@ -109,11 +109,17 @@ tw_status tw_fast_depthwise_prepare(tw_engine *e, const tw_node *node, const tw_
 
 /* ---- weights ---- */
 
+/* Pairs of eight channels, to those of the first four and `next` behind. */
+TW_INLINE void put_pair(v128_t x, v128_t y, int32_t next, int16_t *out) {
+  wasm_v128_store(out, wasm_i16x8_shuffle(x, y, 0, 8, 1, 9, 2, 10, 3, 11));
+  wasm_v128_store(out + next, wasm_i16x8_shuffle(x, y, 4, 12, 5, 13, 6, 14, 7, 15));
+}
+
 /* Eight weights of a tap, from channel `c` on, as int16 and times their gains; zeros for a tap or
  * channels that the filter lacks. */
 TW_INLINE v128_t eight_weights(const int8_t *weights, const tw_window *w, int32_t channels, int32_t y,
                                int32_t x, int32_t c, v128_t gains) {
-  if (y < 0 || y >= w->height || x >= w->width) return wasm_i16x8_splat(0);
+  if (y >= w->height || x >= w->width) return wasm_i16x8_splat(0);
   const int8_t *from = weights + (y * w->width + x) * channels + c;
   if (c + 8 <= channels) return wasm_i16x8_mul(wasm_i16x8_load8x8(from), gains);
   int8_t some[8] = {0};
@@ -122,21 +128,22 @@ TW_INLINE v128_t eight_weights(const int8_t *weights, const tw_window *w, int32_
 }
 
 static void pack_weights(const int8_t *weights, const tw_window *w, const plan *p) {
-  const int32_t next = p->sets * p->rows * p->taps * 8;
+  const int32_t set = p->rows * p->taps * 8, next = p->sets * set;
+  const bool flat = is_flat(w);
   int16_t *out = p->weights;
-  for (int32_t c = 0; c < p->depth; c += 8, out += next) {
+  for (int32_t c = 0; c < p->depth; c += 8, out += 2 * next) {
     const tw_scale4 *s = &p->scales[c / 4];
     const v128_t gains = wasm_v128_load64_lane(s[1].gains, wasm_v128_load64_zero(s[0].gains), 1);
-    for (int32_t i = 0; i < p->sets * p->rows; i++) {
-      const int32_t row = i < p->rows ? 2 * i : 2 * (i - p->rows) - 1;
-      for (int32_t x = 0; x < p->taps; x++, out += 8) {
-        const bool flat = is_flat(w);
-        const int32_t column = x * p->tap_step;
-        const v128_t a = eight_weights(weights, w, p->channels, row, column, c, gains);
-        const v128_t b =
-            eight_weights(weights, w, p->channels, row + !flat, column + flat, c, gains);
-        wasm_v128_store(out, wasm_i16x8_shuffle(a, b, 0, 8, 1, 9, 2, 10, 3, 11));
-        wasm_v128_store(out + next, wasm_i16x8_shuffle(a, b, 4, 12, 5, 13, 6, 14, 7, 15));
+    for (int32_t x = 0; x < p->taps; x++) {
+      const int32_t column = x * p->tap_step;
+      v128_t before = wasm_i16x8_splat(0);
+      for (int32_t i = 0; i < p->rows; i++) {
+        const v128_t a = eight_weights(weights, w, p->channels, 2 * i, column, c, gains),
+                     b = eight_weights(weights, w, p->channels, 2 * i + !flat, column + flat, c, gains);
+        int16_t *const to = out + (i * p->taps + x) * 8;
+        put_pair(a, b, next, to);
+        if (p->sets == 2) put_pair(before, a, next, to + set);
+        before = b;
       }
     }
   }
@@ -171,11 +178,6 @@ TW_INLINE v128_t load_some(const int8_t *x, bool is_i16, const int8_t *end, v128
   const int32_t bytes = is_i16 ? 16 : 8, room = (int32_t)(end - x);
   for (int32_t i = 0; i < tw_min(room, bytes); i++) some[i] = x[i];
   return load(some, is_i16, zeros);
-}
-
-TW_INLINE void put_pair(v128_t x, v128_t y, int32_t next, int16_t *out) {
-  wasm_v128_store(out, wasm_i16x8_shuffle(x, y, 0, 8, 1, 9, 2, 10, 3, 11));
-  wasm_v128_store(out + next, wasm_i16x8_shuffle(x, y, 4, 12, 5, 13, 6, 14, 7, 15));
 }
 
 /* Pairs of `columns` columns, the first ones from a on and the second ones from b on, where there is
