@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from tests.ops import test_conv_2d, test_depthwise_conv_2d
+from tests.support import byte_layers
 from tests.support.files import ROOT, ZOO, shared_model, wakeword_model
 from tests.support.layers import Layer, activations, bias, weights, with_int4_weights
 from tests.support.models import Tensor, single_op
@@ -53,6 +54,11 @@ def compare(
         outputs = {name: [one.tobytes() for one in run.run(inputs)] for name, run in runs.items()}
         for name, output in outputs.items():
             assert output == outputs["plain"], name
+
+
+def plain_and_simd(engines: dict[str, bytes]) -> dict[str, bytes]:
+    """Return the two that differ in layers of bytes."""
+    return {name: engines[name] for name in ("plain", "wasm128")}
 
 
 def features(engine: bytes) -> int:
@@ -274,6 +280,48 @@ def test_a_dense_layer_of_int16_at_its_ends_gives_the_same_bytes(
         compare(model, engines, 1, value)
 
 
+@pytest.mark.parametrize(
+    ("channels", "depth", "rows", "zero_point", "per_channel"), byte_layers.SHAPES
+)
+@pytest.mark.parametrize("kind", byte_layers.KINDS)
+def test_a_dense_layer_of_bytes_gives_the_same_bytes(
+    kind: str,
+    channels: int,
+    depth: int,
+    rows: int,
+    zero_point: int,
+    per_channel: bool,  # noqa: FBT001
+    engines: dict[str, bytes],
+) -> None:
+    make, _ = byte_layers.KINDS[kind]
+    w = make(np.random.default_rng(depth), channels, depth)
+    layer = byte_layers.layer(w, rows=rows, zero_point=zero_point, per_channel=per_channel)
+    compare(layer.to_bytes(), plain_and_simd(engines), 1)
+
+
+@pytest.mark.parametrize("two", [False, True])
+@pytest.mark.parametrize("zero_point", [-128, 127, 0])
+@pytest.mark.parametrize("value", [-128, 127])
+def test_weights_at_the_bounds_of_bytes_give_the_same_bytes(
+    value: int,
+    zero_point: int,
+    two: bool,  # noqa: FBT001
+    engines: dict[str, bytes],
+) -> None:
+    w = byte_layers.at_bounds(two=two)
+    layer = byte_layers.layer(w, rows=2, zero_point=zero_point, expected=value, step=8)
+    compare(layer.to_bytes(), plain_and_simd(engines), 1, value)
+
+
+def test_many_dense_layers_give_the_same_bytes(engines: dict[str, bytes]) -> None:
+    """More than there is room to keep what is known of their weights."""
+    rng = np.random.default_rng(0)
+    layers = [
+        byte_layers.layer(byte_layers.few(rng, 150, 96), zero_point=9, step=500) for _ in range(15)
+    ]
+    compare(byte_layers.side_by_side(layers), plain_and_simd(engines), 1)
+
+
 @pytest.mark.parametrize("channels", [3, 8, 11, 16, 35])
 @pytest.mark.parametrize("window", [(1, 1), (2, 3), (7, 9)])
 @pytest.mark.parametrize("op", ["AVERAGE_POOL_2D", "MAX_POOL_2D"])
@@ -350,7 +398,10 @@ def test_a_sum_of_all_pairs_gives_the_same_bytes(
     model = single_op(op, [a, b], [out], options)
     x, y = (one.ravel() for one in np.meshgrid(*[np.arange(-128, 128, dtype=np.int8)] * 2))
     order = rng.permutation(65536)  # rare ones among others
-    runs = [Engine(model, engine=engines[name]).run([x[order], y[order]]) for name in ("wasm128", "plain")]
+    runs = [
+        Engine(model, engine=engines[name]).run([x[order], y[order]])
+        for name in ("wasm128", "plain")
+    ]
     assert runs[0][0].tobytes() == runs[1][0].tobytes()
 
 

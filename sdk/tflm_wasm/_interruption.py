@@ -87,9 +87,10 @@ def _replaced(
     code: bytes, body: Body, calls: Mapping[int, bytes]
 ) -> Iterator[tuple[int, int, bytes]]:
     """Return where calls of some functions begin and end, and what is to be there instead."""
-    seen = (code.find(bytes((CALL,)) + u32_leb(one), body.first, body.end) for one in calls)
-    if all(at < 0 for at in seen):  # most bodies have none, and are not read again
-        return
+    # A number may have more bytes than it takes: it then begins the same, but for a bit.
+    begins = (bytes((CALL, one & 0x7F | more)) for one in calls for more in (0, 0x80))
+    if all(code.find(one, body.first, body.end) < 0 for one in begins):
+        return  # most bodies have none, and are not read again
     reader = Reader(memoryview(code)[: body.end])
     reader.pos = body.first
     while reader.left:

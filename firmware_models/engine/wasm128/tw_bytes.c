@@ -18,9 +18,9 @@ struct tw_bytes {
   int32_t depth;
   tw_scales scales;
   tw_scale4 even; /* of all channels, but for their biases; `scaled` if it serves for them */
-  const int32_t *offsets; /* [channels], to be added to sums; NULL: nothing is */
-  int32_t count;
+  int32_t *offsets; /* [channels], to be added to sums, behind the places; NULL: nothing is */
   bool paired;
+  int32_t count;
   place places[]; /* in order */
 };
 
@@ -71,11 +71,35 @@ static int32_t sum_of(const int8_t *w, int32_t depth) {
   return sum;
 }
 
+/* Note what `best` says of a layer; NULL: there is no room. */
+static tw_bytes *keep_layer(tw_engine *e, const tw_tensor *weights, const tw_tensor *bias,
+                            const tw_requant *q, const list *best, bool paired) {
+  const int32_t depth = tw_dim(weights, -1), channels = tw_dim(weights, -2);
+  const uint32_t places = (uint32_t)best->count * sizeof(place);
+  const uint32_t offsets = q->input_zero_point == INT8_MIN ? 0 : (uint32_t)channels * sizeof(int32_t);
+  tw_bytes *const b = keep(e, sizeof *b + places + offsets);
+  if (b == NULL) return NULL;
+  *b = (tw_bytes){.weights = weights->data, .depth = depth, .count = best->count, .paired = paired,
+                  .scales = tw_scales_of(q, bias, channels, (uint32_t)depth * 255 * 128)};
+  memcpy(b->places, best->places, places);
+  if (!q->per_channel) {
+    tw_scales alike = b->scales;
+    alike.bias = NULL;
+    tw_scale4_set(&b->even, &alike, (const int32_t[]){0, 1, 2, 3}, 4);
+  }
+  if (offsets == 0) return b;
+  b->offsets = (int32_t *)(void *)(b->places + best->count);
+  for (int32_t c = 0; c < channels; c++) {
+    b->offsets[c] = -(128 + q->input_zero_point) * sum_of(b->weights + c * depth, depth);
+  }
+  return b;
+}
+
 tw_bytes *tw_bytes_prepare(tw_engine *e, const tw_tensor *weights, const tw_tensor *bias,
                            const tw_requant *q) {
   const int32_t depth = tw_dim(weights, -1), channels = tw_dim(weights, -2);
-  if (weights->data == NULL || (bias != NULL && bias->data == NULL) || depth % BLOCK != 0 || depth < LEAST_DEPTH || depth > MOST_DEPTH ||
-      channels > MOST_CHANNELS) {
+  if (weights->data == NULL || (bias != NULL && bias->data == NULL) || depth % BLOCK != 0 ||
+      depth < LEAST_DEPTH || depth > MOST_DEPTH || channels > MOST_CHANNELS) {
     return NULL;
   }
   const int8_t *w = weights->data;
@@ -86,25 +110,8 @@ tw_bytes *tw_bytes_prepare(tw_engine *e, const tw_tensor *weights, const tw_tens
     for (int32_t i = 0; i < depth; i += BLOCK) look_at(w + c * depth + i, c, i / BLOCK, &two, &four);
   }
   const list *const best = four.count <= room ? &four : &two;
-  if (best->count > room) return NULL;
-  const uint32_t bytes = (uint32_t)best->count * sizeof(place);
-  tw_bytes *const b = keep(e, sizeof *b + bytes);
-  if (b == NULL) return NULL;
-  *b = (tw_bytes){.weights = w, .depth = depth, .count = best->count, .paired = best == &four,
-                  .scales = tw_scales_of(q, bias, channels, (uint32_t)depth * 255 * 128)};
-  memcpy(b->places, best->places, bytes);
-  if (!q->per_channel) {
-    tw_scales alike = b->scales;
-    alike.bias = NULL;
-    tw_scale4_set(&b->even, &alike, (const int32_t[]){0, 1, 2, 3}, 4);
-  }
-  if (q->input_zero_point == INT8_MIN) return b;
-  int32_t *const offsets = keep(e, (uint32_t)channels * sizeof *offsets);
-  if (offsets == NULL) return NULL;
-  for (int32_t c = 0; c < channels; c++) {
-    offsets[c] = -(128 + q->input_zero_point) * sum_of(w + c * depth, depth);
-  }
-  b->offsets = offsets;
+  tw_bytes *const b = best->count <= room ? keep_layer(e, weights, bias, q, best, best == &four) : NULL;
+  memset(tw_work, 0, 2 * (size_t)room * sizeof(place)); /* a snapshot need not hold it */
   return b;
 }
 
