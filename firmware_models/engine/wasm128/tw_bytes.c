@@ -164,17 +164,20 @@ static TW_NOINLINE void multiply_alone(const uint8_t *x, const int8_t *w, int32_
   multiply(x, w, depth, channels, false, sums);
 }
 
+TW_INLINE int32_t sum_of_lanes(v128_t x) {
+  x = wasm_i32x4_add(x, wasm_i32x4_shuffle(x, x, 2, 3, 0, 1));
+  return wasm_i32x4_extract_lane(x, 0) + wasm_i32x4_extract_lane(x, 1);
+}
+
 /* What the sum of a noted block lacks. */
-static TW_NOINLINE int32_t missing(const uint8_t *x, const int16_t *wide, const int8_t *w, bool paired) {
-  const v128_t zero = wasm_i32x4_splat(0);
+static TW_NOINLINE int32_t missing(const uint8_t *x, const int8_t *w, bool paired) {
+  const v128_t x0 = wasm_v128_load(x), x1 = wasm_v128_load(x + 16), zero = wasm_i32x4_splat(0);
   v128_t sum = zero;
   for (int32_t i = 0; i < BLOCK; i += 8) {
-    sum = tw_add_dot(sum, wasm_v128_load(wide + i), wasm_i16x8_load8x8(w + i));
+    sum = tw_add_dot(sum, wasm_u16x8_load8x8(x + i), wasm_i16x8_load8x8(w + i));
   }
-  const v128_t x0 = wasm_v128_load(x), x1 = wasm_v128_load(x + 16);
   const v128_t had = paired ? sum_block(zero, w, x0, x1, true) : sum_block(zero, w, x0, x1, false);
-  const v128_t difference = wasm_i32x4_sub(sum, had);
-  return wasm_i32x4_extract_lane(tw_sum_lanes(difference, zero, zero, zero), 0);
+  return sum_of_lanes(wasm_i32x4_sub(sum, had));
 }
 
 /* Outputs of `count` channels that share a scale are like pixels: only their biases differ. */
@@ -197,11 +200,9 @@ static void finish_even(const tw_bytes *b, int32_t *sums, int32_t first, int32_t
 void tw_bytes_run(const tw_bytes *b, const int8_t *x, void *work, int8_t *out) {
   const int32_t depth = b->depth, channels = b->scales.channels;
   uint8_t *const bytes = work;
-  int16_t *const wide = (int16_t *)(void *)(bytes + depth);
   for (int32_t i = 0; i < depth; i += 16) {
     wasm_v128_store(bytes + i, wasm_v128_xor(wasm_v128_load(x + i), wasm_i8x16_splat(INT8_MIN)));
   }
-  if (b->count > 0) tw_widen(x, INT8_MIN, depth, depth, wide);
   const place *next = b->places, *const last = next + b->count;
   int32_t sums[TW_GEMV_MOST + 3]; /* bytes past the last four are read */
   for (int32_t c = 0, end; c < channels; c = end) {
@@ -210,8 +211,8 @@ void tw_bytes_run(const tw_bytes *b, const int8_t *x, void *work, int8_t *out) {
     (b->paired ? multiply_paired : multiply_alone)(bytes, w, depth, end - c, sums);
     for (; next != last && next->channel < end; next++) {
       const int32_t at = next->block * BLOCK;
-      sums[next->channel - c] +=
-          missing(bytes + at, wide + at, w + (next->channel - c) * depth + at, b->paired);
+      const int32_t channel = next->channel - c;
+      sums[channel] += missing(bytes + at, w + channel * depth + at, b->paired);
     }
     for (int32_t i = 0; b->offsets != NULL && i < end - c; i++) sums[i] += b->offsets[c + i];
     if (b->even.scaled) {

@@ -11,10 +11,7 @@ typedef struct tw_bytes tw_bytes;
 tw_bytes *tw_bytes_prepare(tw_engine *e, const tw_tensor *weights, const tw_tensor *bias,
                            const tw_requant *q);
 
-/* Memory that tw_bytes_run takes, 16-byte aligned. */
-TW_INLINE int32_t tw_bytes_work(int32_t depth) { return 3 * depth; }
-
-/* One pixel times all filters. */
+/* One pixel times all filters; `work` is memory for one. */
 void tw_bytes_run(const tw_bytes *b, const int8_t *x, void *work, int8_t *out);
 
 #endif
