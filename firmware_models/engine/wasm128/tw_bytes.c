@@ -192,7 +192,8 @@ static void finish_even(const tw_bytes *b, int32_t *sums, int32_t first, int32_t
   }
   if (fours > 0) tw_finish(sums, fours / 4, &b->even, b->scales.q, false, 4, 4, out);
   if (rest == 0) return;
-  const v128_t sum = wasm_i32x4_add(wasm_v128_load(sums + fours), tw_lane_bias_of(&b->scales, first + fours));
+  const v128_t last_bias = tw_lane_bias_of(&b->scales, first + fours);
+  const v128_t sum = wasm_i32x4_add(wasm_v128_load(sums + fours), last_bias);
   wasm_v128_store(sums + fours, wasm_i32x4_mul(sum, power));
   tw_finish(sums + fours, 1, &b->even, b->scales.q, false, rest, 4, out + fours);
 }

@@ -55,7 +55,7 @@ static way way_of(const tw_tensor *input, const tw_tensor *output, const tw_wind
   return round_up(run) * w->height > round_up(run * w->height) * 5 / 4 ? WINDOWS : ROWS;
 }
 
-/* `frugal`: with half the memory. */
+/* `frugal`: nothing is turned, and tiles take half the memory. */
 static plan plan_of(way way, bool frugal, const tw_tensor *input, const tw_tensor *filter,
                     const tw_tensor *output, const tw_window *w, void *work) {
   const int32_t depth = input->dims[3], channels = filter->dims[0];

@@ -351,12 +351,13 @@ TW_INLINE void sum_flat(const plan *p, const part *of, const int16_t *weights, i
     const int16_t *at = start_of(p, *starts, of->offset);
     int32_t pixels = of->pixels;
     for (int32_t next = 8; pixels >= 4 || next != 8; next = 32 - next) {
-      v128_t a = wasm_v128_load(at), b = wasm_v128_load(at + 16), c = b;
-      v128_t first = wasm_i32x4_dot_i16x8(a, w[0]), second = wasm_i32x4_dot_i16x8(b, w[0]);
+      v128_t x = wasm_v128_load(at + 16);
+      v128_t first = wasm_i32x4_dot_i16x8(wasm_v128_load(at), w[0]),
+             second = wasm_i32x4_dot_i16x8(x, w[0]);
       for (int32_t i = 1; i < taps; i++) {
-        c = wasm_v128_load(at + 16 * (i + 1));
-        first = tw_add_dot(first, b, w[i]), second = tw_add_dot(second, c, w[i]);
-        b = c;
+        first = tw_add_dot(first, x, w[i]);
+        x = wasm_v128_load(at + 16 * (i + 1));
+        second = tw_add_dot(second, x, w[i]);
       }
       wasm_v128_store(sums, first);
       wasm_v128_store(sums + 8, second);

@@ -75,13 +75,15 @@ static void widen(const tw_gemm *g, const tw_group *of, int32_t i, int32_t first
   }
 }
 
-/* A pair of weights of each of four filters: for four pixels, or side by side. */
-#define PUT_PAIRS(k)                                                             \
-  for (int32_t i = 0; i < 4; i++) {                                              \
-    wasm_v128_store(out + 32 * (k) + 8 * i, wasm_i32x4_shuffle(x[i], x[i], (k), (k), (k), (k))); \
+/* Pair number `k` of each of four filters, for four pixels. */
+#define SPLAT_PAIR(k)                                                                   \
+  for (int32_t i = 0; i < 4; i++) {                                                     \
+    const v128_t pair = wasm_i32x4_shuffle(x[i], x[i], (k), (k), (k), (k));             \
+    wasm_v128_store(out + 8 * TW_GROUP * (k) + 8 * i, pair);                            \
   }
 
-/* Whole filters of a group, in pairs of weights. */
+/* Whole filters of a group in pairs of weights: each for four pixels, or those of the four filters side by
+ * side. */
 static void widen_pairs(const tw_gemm *g, const tw_group *of, bool splatted, int16_t *out) {
   const int8_t *w[4];
   v128_t gains[4];
@@ -90,13 +92,13 @@ static void widen_pairs(const tw_gemm *g, const tw_group *of, bool splatted, int
     w[i] = g->weights + (size_t)of->channels[k] * (size_t)g->width;
     gains[i] = wasm_i16x8_splat(of->scale.gains[k]);
   }
-  for (int32_t k = 0; k < g->width; k += 8, out += splatted ? 128 : 32) {
+  for (int32_t k = 0; k < g->width; k += 8, out += splatted ? 32 * TW_GROUP : 8 * TW_GROUP) {
     v128_t x[4];
     for (int32_t i = 0; i < 4; i++) {
       x[i] = wasm_i16x8_mul(eight_weights(w[i] + k, g->width - k), gains[i]);
     }
     if (splatted) {
-      PUT_PAIRS(0) PUT_PAIRS(1) PUT_PAIRS(2) PUT_PAIRS(3)
+      SPLAT_PAIR(0) SPLAT_PAIR(1) SPLAT_PAIR(2) SPLAT_PAIR(3)
     } else {
       tw_turn(x);
       for (int32_t i = 0; i < 4; i++) wasm_v128_store(out + 8 * i, x[i]);
@@ -136,18 +138,18 @@ static TW_NOINLINE void multiply(const int16_t *const *starts, int32_t x, int32_
   }
 }
 
-/* The four vectors of pairs of weights of a step, of which one is loaded if they are not splatted. */
-#define TURNED_STEP(k)                                                                       \
-  {                                                                                          \
-    const v128_t a = wasm_v128_load(at + 16 * (k)), b = wasm_v128_load(at + 16 * (k) + 8);   \
-    if (splatted) {                                                                          \
-      s = tw_add_products(s, w + 32 * (k), a, b);                                            \
-    } else {                                                                                 \
-      const v128_t x = wasm_v128_load(w + 8 * (k));                                          \
-      s = tw_add_four(s, wasm_i32x4_shuffle(x, x, 0, 0, 0, 0), wasm_i32x4_shuffle(x, x, 1, 1, 1, 1), \
-                      wasm_i32x4_shuffle(x, x, 2, 2, 2, 2), wasm_i32x4_shuffle(x, x, 3, 3, 3, 3), a, b); \
-    }                                                                                        \
-    if (left <= (k) + 1) break;                                                              \
+/* One step more with pairs of four filters that lie side by side. */
+TW_INLINE tw_sums8 add_packed(tw_sums8 s, v128_t x, v128_t a, v128_t b) {
+  return tw_add_four(s, wasm_i32x4_shuffle(x, x, 0, 0, 0, 0), wasm_i32x4_shuffle(x, x, 1, 1, 1, 1),
+                     wasm_i32x4_shuffle(x, x, 2, 2, 2, 2), wasm_i32x4_shuffle(x, x, 3, 3, 3, 3), a, b);
+}
+
+#define TURNED_STEP(k)                                                                      \
+  {                                                                                         \
+    const v128_t a = wasm_v128_load(at + 16 * (k)), b = wasm_v128_load(at + 16 * (k) + 8);  \
+    s = splatted ? tw_add_products(s, w + 8 * TW_GROUP * (k), a, b)                         \
+                 : add_packed(s, wasm_v128_load(w + 8 * (k)), a, b);                        \
+    if (left <= (k) + 1) break;                                                             \
   }
 
 /* The same of turned pixels, to turned sums. Sums of up to seven pixels more are written. */
@@ -159,7 +161,7 @@ TW_INLINE void multiply_turned(const int16_t *x, int32_t pairs, const int16_t *w
     const int16_t *at = x, *w = weights;
     for (int32_t left = pairs;;) {
       TURNED_STEP(0) TURNED_STEP(1) TURNED_STEP(2) TURNED_STEP(3)
-      left -= 4, at += 64, w += splatted ? 128 : 32;
+      left -= 4, at += 64, w += splatted ? 32 * TW_GROUP : 32;
     }
     wasm_v128_store(sums, s.a0), wasm_v128_store(sums + 4, s.a1);
     wasm_v128_store(sums + 8, s.a2), wasm_v128_store(sums + 12, s.a3);
