@@ -112,6 +112,22 @@ def test_sums_of_int16_at_their_ends_give_the_same_bytes(
         compare(model, engines, 1, value)
 
 
+@pytest.mark.parametrize("scale", [0.9, 0.2, 0.02, 0.004])
+def test_sums_with_no_room_to_shift_by_more_give_the_same_bytes(
+    scale: float, engines: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Channels are brought to a larger shift by multiplying, where sums leave room for that."""
+    shape = ((1, 4, 4), 4096, 6, (1, 1), (1, 1), (1, 1), "valid")
+    monkeypatch.setitem(test_conv_2d.SHAPES, "large", shape)
+    layer = test_conv_2d.conv(1, "int8", "large")
+    w = np.where(np.arange(6) % 2 == 0, -127, 127).astype(np.int8)
+    ends = np.ascontiguousarray(np.broadcast_to(w[:, None, None, None], layer.inputs[1].shape))
+    layer = layer.with_input(0, scale=1.0).with_input(1, data=ends, scale=1.0)
+    model = layer.with_input(2, scale=1.0).with_output(scale=1.0 / scale).to_bytes()
+    for value in (-128, 127):
+        compare(model, engines, 1, value)
+
+
 def drawn(rng: np.random.Generator, op: str) -> tuple[object, ...]:
     """Return a geometry as the tests of both ops have it, with channels that twins like."""
 
