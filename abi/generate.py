@@ -199,6 +199,8 @@ def python_table(abi: Abi) -> str:
         "# fmt: off",
         doc,
         "",
+        "from __future__ import annotations",
+        "",
     ]
     lines += ["from enum import IntEnum, IntFlag", "from typing import Final, NamedTuple", "", ""]
     lines += [*py_types(abi), "", "", *py_layout(abi), "", *py_meaning(abi), ""]

@@ -35,7 +35,6 @@ HEAVY = {
 SLOW = {
     "importlib.metadata",
     "importlib.util",
-    "json",
     "mmap",
     "numpy.typing",
     "statistics",

@@ -3,6 +3,8 @@
 # fmt: off
 """The ABI as data: offsets, limits, status codes, exports and rules."""
 
+from __future__ import annotations
+
 from enum import IntEnum, IntFlag
 from typing import Final, NamedTuple
 

@@ -1,5 +1,7 @@
 """The control block: linear memory ``[0, 4096)``, laid out by `_abi`."""
 
+from __future__ import annotations
+
 import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -56,7 +58,7 @@ class Block:
             when they are `bytes`.
     """
 
-    def __init__(self, memory: "NDArray[np.uint8] | bytes") -> None:
+    def __init__(self, memory: NDArray[np.uint8] | bytes) -> None:
         whole = memoryview(memory) if isinstance(memory, bytes) else memory.data
         self._bytes = whole[: _abi.BLOCK_BYTES]
         # These return the block's 4096 bytes, and the canary's 16. They are no methods of their

@@ -233,6 +233,6 @@ def _provenance(model: bytes, engine: bytes, profile: str) -> bytes:
         "profile": profile,
         "sdk": __version__,
     }
-    # JSON of text that needs no escaping; importing json would take half as long as building.
-    pairs = ",".join(f'"{name}":"{value}"' for name, value in sorted(content.items()))
-    return f"{{{pairs}}}".encode()
+    import json  # only building needs it
+
+    return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()

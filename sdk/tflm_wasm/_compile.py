@@ -19,7 +19,7 @@ import sys
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 from weakref import WeakValueDictionary
 
 from tflm_wasm import _code_cache, _runtime
@@ -43,17 +43,14 @@ _WORKER: Final = (
 )
 
 
-class Data:
+class Data(NamedTuple):
     """What memory holds at first: its size, and bytes at addresses, later ones over earlier."""
 
-    def __init__(
-        self, memory_bytes: int, segments: tuple[tuple[int, bytes | memoryview], ...]
-    ) -> None:
-        self.memory_bytes = memory_bytes
-        self.segments = segments
+    memory_bytes: int
+    segments: tuple[tuple[int, bytes | memoryview], ...]
 
 
-class Compiled:
+class Compiled(NamedTuple):
     """A module that instances can be made of.
 
     Attributes:
@@ -65,14 +62,11 @@ class Compiled:
         time_export: How the memory with the time is exported.
     """
 
-    def __init__(
-        self, code: Code, *, is_own: bool, may_grow: bool, data: Data | None, time_export: str
-    ) -> None:
-        self.code = code
-        self.is_own = is_own
-        self.may_grow = may_grow
-        self.data = data
-        self.time_export = time_export
+    code: Code
+    is_own: bool
+    may_grow: bool
+    data: Data | None
+    time_export: str
 
 
 def compile_within(parsed: WasmModule, limits: Limits) -> Compiled:

@@ -23,14 +23,13 @@ _TICK_S: Final = 0.01
 _MADE_UP_S: Final = _TICK_S / 2
 # Starting a thread takes longer than opening a module, and another guest may come soon.
 _IDLE_TICKS: Final = 100
-_RELAXED_SIMD: Final = "wasm_relaxed_simd"
 OPTIONS: Final = {
     # Compiler threads would not survive a fork, and a model compiles in a moment.
     "parallel_compilation": False,
     # A view of memory stays where it is when its host grows it.
     "memory_may_move": False,
     # Results of these differ between hosts, or they need what a microcontroller lacks.
-    _RELAXED_SIMD: False,
+    "wasm_relaxed_simd": False,
     "wasm_threads": False,
     "wasm_memory64": False,
     "wasm_multi_memory": False,
@@ -151,7 +150,8 @@ def engine() -> Engine:
     Raises:
         RuntimeLibraryError: wasmtime is not what it should be.
     """
-    return Engine({**OPTIONS, "wasm_multi_memory": True, "wasm_threads": True, _RELAXED_SIMD: True})
+    beyond = ("wasm_multi_memory", "wasm_threads", "wasm_relaxed_simd")
+    return Engine({**OPTIONS, **dict.fromkeys(beyond, True)})
 
 
 @_once

@@ -5,11 +5,11 @@ from __future__ import annotations
 import copy
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tflm_wasm import _abi, _contract
 from tflm_wasm._arrays import check_arrays
@@ -35,25 +35,15 @@ if TYPE_CHECKING:
     from tflm_wasm._profile import Profile
 
 
-class _Instance:
+class _Instance(NamedTuple):
     """What exists only while the session lives."""
 
-    __slots__ = ("block", "fixture", "guest", "inputs", "invoke", "outputs")
-
-    def __init__(
-        self,
-        guest: Guest,
-        block: Block,
-        fixture: _contract.Fixture,
-        inputs: tuple[Tensor, ...],
-        outputs: tuple[Tensor, ...],
-    ) -> None:
-        self.guest = guest
-        self.block = block
-        self.fixture = fixture
-        self.inputs = inputs
-        self.outputs = outputs
-        self.invoke = make_invoke(guest, block, fixture)
+    guest: Guest
+    block: Block
+    fixture: _contract.Fixture
+    invoke: Callable[[], None]
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
 
 
 class Session:
@@ -119,6 +109,7 @@ class Session:
             guest=guest,
             block=block,
             fixture=fixture,
+            invoke=make_invoke(guest, block, fixture),
             inputs=tuple(self._tensor(guest, one, writable=True) for one in inputs),
             outputs=tuple(self._tensor(guest, one, writable=False) for one in outputs),
         )
@@ -201,11 +192,10 @@ class Session:
         Raises:
             TflmWasmError: As `invoke`.
         """
-        instance = self._live()
-        guest = instance.guest
+        guest, block, fixture, *_ = self._live()
         with self._noting(), guest.lock:
             status = guest.enter(guest.function("tflm_wasm_reset"))
-            instance.fixture.settle(instance.block, status, has_outputs=False)
+            fixture.settle(block, status, has_outputs=False)
 
     def run(self, *arrays: ArrayLike) -> tuple[NDArray[Any], ...]:
         """Copy the inputs in, run once, and return copies of the outputs.
@@ -263,7 +253,7 @@ class Session:
         has_function = self._module.parsed.signature(EXPORT) is not None
         if has_function and instance.block["abi_minor"] >= SINCE:
             try:
-                return Batch(instance.guest, instance.block, instance.fixture, self._limits.time_s)
+                return Batch(*instance[:3], self._limits.time_s)
             except ModuleTooLargeError:
                 pass  # no room for a buffer
         return Loop(partial(_run, instance))
@@ -309,8 +299,7 @@ class Session:
 
     def _step(self, first: int, end: int, *, is_last: bool) -> int:
         """Run the operators [first, end); return nanoseconds."""
-        instance = self._live()
-        guest, block = instance.guest, instance.block
+        guest, block, fixture, *_ = self._live()
         with self._noting(), guest.lock:
             block["op_first"], block["op_end"] = first, end
             started = time.perf_counter_ns()
@@ -319,7 +308,7 @@ class Session:
             finally:
                 took = time.perf_counter_ns() - started
                 block["op_first"] = block["op_end"] = 0
-            instance.fixture.settle(block, status, has_outputs=is_last)
+            fixture.settle(block, status, has_outputs=is_last)
         return took
 
     @contextmanager

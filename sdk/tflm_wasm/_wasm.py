@@ -5,17 +5,19 @@ its section; a module that does not parse raises `MalformedModuleError` with the
 Function bodies are not looked at: the runtime validates those.
 """
 
-# Without `from __future__ import annotations`, as in `_abi` and `_block`: a named tuple compiles
-# each annotation that is text, and takes twice as long to make.
+from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import Final, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tflm_wasm._errors import MalformedModuleError
 from tflm_wasm._wasm_reader import Reader as Reader
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import TypeVar
+
+    T = TypeVar("T")
 
 HEADER: Final = b"\0asm\x01\0\0\0"
 PAGE_BYTES: Final = 65_536
@@ -91,10 +93,8 @@ class Segment(NamedTuple):
     data: bytes | memoryview
 
 
-class WasmModule:
+class WasmModule(NamedTuple):
     """A parsed module: its sections as they are, and what could be read from them.
-
-    No named tuple: to make one of this many fields takes as long as to parse a module.
 
     Attributes:
         sections: Pairs of id and payload.
@@ -103,32 +103,17 @@ class WasmModule:
         size: Bytes of the module.
     """
 
-    def __init__(
-        self,
-        *,
-        sections: tuple[tuple[int, bytes], ...],
-        engine: tuple[tuple[int, bytes], ...],
-        size: int,
-        original: bytes | None,
-        imports: tuple[str, ...],
-        exports: dict[str, Export],
-        functions: tuple[FuncType, ...],
-        memories: tuple[MemoryLimits, ...],
-        segments: tuple[Segment, ...],
-        custom: dict[str, bytes],
-        code_bytes: int,
-    ) -> None:
-        self.sections = sections
-        self.engine = engine
-        self.size = size
-        self.original = original
-        self.imports = imports
-        self.exports = exports
-        self.functions = functions
-        self.memories = memories
-        self.segments = segments
-        self.custom = custom
-        self.code_bytes = code_bytes
+    sections: tuple[tuple[int, bytes], ...]
+    engine: tuple[tuple[int, bytes], ...]
+    size: int
+    original: bytes | None
+    imports: tuple[str, ...]
+    exports: dict[str, Export]
+    functions: tuple[FuncType, ...]
+    memories: tuple[MemoryLimits, ...]
+    segments: tuple[Segment, ...]
+    custom: dict[str, bytes]
+    code_bytes: int
 
     @property
     def has_start(self) -> bool:
@@ -251,21 +236,21 @@ def _take(reader: Reader, wasm: bytes, section: int, size: int) -> bytes:
 
 def _read(reader: Reader | None, item: Callable[[Reader], T]) -> tuple[T, ...]:
     """Return the items of a section, none when it is missing."""
-    return _read_all(reader, lambda whole: whole.vector(item))
-
-
-def _read_all(reader: Reader | None, vector: Callable[[Reader], tuple[T, ...]]) -> tuple[T, ...]:
-    """Return what reads as one vector, all of a section, nothing when it is missing."""
     if reader is None:
         return ()
-    items = vector(reader)
+    items = reader.vector(item)
     if reader.left:
         raise reader.fail(f"{reader.left} bytes too many in a section")
     return items
 
 
-# What modules of one engine have in common: imports, exports, functions, bytes of code.
-_Shared: TypeAlias = tuple[tuple[str, ...], dict[str, Export], tuple[FuncType, ...], int]
+class _Shared(NamedTuple):
+    """What modules of one engine have in common."""
+
+    imports: tuple[str, ...]
+    exports: dict[str, Export]
+    functions: tuple[FuncType, ...]
+    code_bytes: int
 
 
 @lru_cache(maxsize=8)
@@ -277,8 +262,8 @@ def _shared_of(sections: tuple[tuple[int, bytes], ...]) -> _Shared:
 def _shared(found: dict[int, Reader]) -> _Shared:
     """Interpret sections."""
     types = _read(found.get(TYPE), _func_type)
-    indices = _read_all(found.get(FUNCTION), Reader.u32s)
-    if max(indices, default=-1) >= len(types):
+    indices = _read(found.get(FUNCTION), Reader.u32)
+    if any(index >= len(types) for index in indices):
         raise found[FUNCTION].fail("function of an unknown type")
     code = found.get(CODE)
     code_bytes = code.left if code is not None else 0
@@ -290,7 +275,7 @@ def _shared(found: dict[int, Reader]) -> _Shared:
     # The types of imports don't matter here: any import is refused.
     imports = _import_names(found.get(IMPORT))
     functions = tuple(types[index] for index in indices)
-    return imports, dict(exports), functions, code_bytes
+    return _Shared(imports, dict(exports), functions, code_bytes)
 
 
 def _interpret(
@@ -311,30 +296,28 @@ def _interpret(
         raise count.fail("data count that differs from the data section")
     others = tuple(one for one in sections if one[0] not in OWN)
     try:
-        imports, exports, functions, code_bytes = _shared_of(others)
+        shared = _shared_of(others)
     except MalformedModuleError:  # again, with offsets in the module
-        imports, exports, functions, code_bytes = _shared(
-            {section: Reader(data, starts[section]) for section, data in others}
-        )
+        shared = _shared({section: Reader(data, starts[section]) for section, data in others})
     return WasmModule(
         sections=sections,
         engine=others,
         size=size,
         original=original,
-        imports=imports,
-        exports=exports,
-        functions=functions,
+        imports=shared.imports,
+        exports=shared.exports,
+        functions=shared.functions,
         memories=_read(own.get(MEMORY), _limits),
         segments=segments,
         custom=custom,
-        code_bytes=code_bytes,
+        code_bytes=shared.code_bytes,
     )
 
 
 def _func_type(reader: Reader) -> FuncType:
     if reader.byte() != 0x60:
         raise reader.fail("type that is not a function type")
-    return FuncType(reader.value_types(), reader.value_types())
+    return FuncType(reader.vector(Reader.value_type), reader.vector(Reader.value_type))
 
 
 def _import_names(reader: Reader | None) -> tuple[str, ...]:

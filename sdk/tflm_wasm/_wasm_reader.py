@@ -105,29 +105,6 @@ class Reader:
             raise self.fail(f"vector of {count} items in {self.left} bytes")
         return tuple(item(self) for _ in range(count))
 
-    # Most items of these two take one byte each. Where one does not, or is wrong, `vector` reads.
-
-    def u32s(self) -> tuple[int, ...]:
-        """Return a vector of numbers."""
-        start, count = self.pos, self.u32()
-        items = bytes(self.data[self.pos : self.pos + count])
-        if len(items) == count and items.isascii():
-            self.pos += count
-            return tuple(items)
-        self.pos = start
-        return self.vector(Reader.u32)
-
-    def value_types(self) -> tuple[str, ...]:
-        """Return a vector of types."""
-        start, count = self.pos, self.u32()
-        items = self.data[self.pos : self.pos + count]
-        names = tuple([_VALUE_TYPES[item] for item in items if item in _VALUE_TYPES])
-        if len(names) == count:
-            self.pos += count
-            return names
-        self.pos = start
-        return self.vector(Reader.value_type)
-
     def value_type(self) -> str:
         code = self.byte()
         if code not in _VALUE_TYPES:

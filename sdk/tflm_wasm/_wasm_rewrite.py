@@ -16,6 +16,7 @@ from tflm_wasm._wasm import (
     MEMORY,
     MemoryLimits,
     Reader,
+    WasmModule,
     encoded,
     parse,
     u32_leb,
@@ -85,7 +86,7 @@ def rewrite(
         sections[DATA] = count + (old[reader.pos :] if keep_data else b"") + b"".join(added)
     if any(section == DATA_COUNT for section, _ in module.sections):
         sections[DATA_COUNT] = count
-    return _assemble(module.sections, sections, custom)
+    return _assemble(module, sections, custom)
 
 
 def without_imports(wasm: bytes) -> bytes:
@@ -105,8 +106,8 @@ def without_imports(wasm: bytes) -> bytes:
         FUNCTION: _with_first(old.get(FUNCTION), [u32_leb(one) for one in types]),
         CODE: _with_first(old.get(CODE), [_TRAP] * len(types)),
     }
-    kept = (one for one in module.sections if one[0] != IMPORT)
-    return _assemble(kept, replaced, None)
+    sections = tuple(one for one in module.sections if one[0] != IMPORT)
+    return _assemble(module._replace(sections=sections), replaced, None)
 
 
 def _type_of_import(reader: Reader) -> int:
@@ -125,11 +126,11 @@ def _with_first(section: bytes | None, items: list[bytes]) -> bytes:
 
 
 def _assemble(
-    old: Iterable[tuple[int, bytes]], replaced: dict[int, bytes], custom: tuple[str, bytes] | None
+    module: WasmModule, replaced: dict[int, bytes], custom: tuple[str, bytes] | None
 ) -> bytes:
     sections = [
         (section, payload if section == CUSTOM else replaced.get(section, payload))
-        for section, payload in old
+        for section, payload in module.sections
     ]
     if DATA in replaced and DATA not in {section for section, _ in sections}:
         sections.append((DATA, replaced[DATA]))  # the last of the ordered sections

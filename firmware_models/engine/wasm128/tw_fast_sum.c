@@ -7,7 +7,8 @@
  * not that near to where outputs change, the output is y rounded once. y is computed with 20 bits behind
  * the point, 16 outputs at a time; 16 of which one is too near are computed as TFLM does it. */
 
-enum { BITS = 20, MOST_DOUBT = 2048, BLOCK = 16 };
+/* LOW_BITS: of a scale, in its lower part. */
+enum { BITS = 20, LOW_BITS = 12, MOST_DOUBT = 2048, BLOCK = 16 };
 
 typedef struct {
   bool fits;
@@ -15,8 +16,6 @@ typedef struct {
   v128_t offset;      /* zero points, a half, and the doubt */
   v128_t doubt_twice; /* what y may be off by, on both sides */
 } quick;
-
-enum { LOW_BITS = 12 };
 
 /* m 2^(-31 - r) times that of the output, with BITS behind the point. */
 static int64_t scale_of(const tw_sum *s, int32_t i) {
