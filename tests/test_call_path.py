@@ -322,7 +322,7 @@ def test_memory_is_what_the_module_says_and_nothing_of_the_packaged_engine():
     compiled = _compile.compile_within(parse(dataless), Limits())
     from tflm_wasm._guest import Guest
 
-    assert not Guest(compiled, Limits()).memory.any()
+    assert not any(Guest(compiled, Limits()).memory)
     whole = _compile.compile_within(module.parsed, Limits())
     memory = Guest(whole, Limits()).memory
     assert memory.tobytes() == module.parsed.initial_bytes(0, module.memory_bytes)

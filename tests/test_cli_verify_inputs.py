@@ -37,10 +37,10 @@ def test_generated_inputs_fit_every_type_and_depend_on_seed_and_index_only(dtype
     tensor = package.Tensor(
         index=0,
         shape=(3, 50),
-        dtype=np.dtype(dtype),
+        typestr=np.dtype(dtype).str,
         scale=0.0,
         zero_point=0,
-        view=np.zeros((3, 50), dtype),
+        data=memoryview(bytes(150 * np.dtype(dtype).itemsize)),
         name_of=str,
     )
     for index in range(40):

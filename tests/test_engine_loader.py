@@ -369,7 +369,7 @@ def test_bytes_that_are_no_model_are_refused() -> None:
 def test_an_engine_that_refused_a_model_runs_nothing() -> None:
     engine = Engine(one_copy().to_bytes())
     address = engine.get("model_ptr")
-    engine.memory[address + 4 : address + 8] = ord("X")
+    engine.memory[address + 4 : address + 8] = b"XXXX"
     size, arena = engine.get("model_size"), engine.get("scratch_size")
     with pytest.raises(EngineError, match="TFL3"):
         engine.call("tflm_wasm_init", address, size, arena)

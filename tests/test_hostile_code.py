@@ -317,7 +317,7 @@ def test_the_time_of_a_grown_foreign_memory_stays_where_it_is():
         guest_of = session._live().guest
         guest_of.grow(20 * 65536)
         assert len(guest_of.memory) == 20 * 65536
-        guest_of.memory[65536:] = 0x7F
+        guest_of.memory[65536:] = b"\x7f" * 19 * 65536
         is_stopped(session)
     with load(guest(), limits=Limits(memory_bytes=65536)) as session:
         session.run(X)

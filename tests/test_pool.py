@@ -92,6 +92,14 @@ def test_run_is_a_run_in_any_session():
         np.testing.assert_array_equal(pool.run(X)[0], X + np.int8(1))
 
 
+def test_run_bytes_is_a_run_in_any_session():
+    with Pool(guest()) as pool:
+        assert pool.run_bytes(X.tobytes()) == (bytes(X + np.int8(1)),)
+        with pytest.raises(tflm_wasm.InputError):
+            pool.run_bytes(b"")
+        assert pool.run_bytes(X.tobytes()) == (bytes(X + np.int8(1)),)
+
+
 def test_no_two_threads_have_one_session_and_there_are_never_more_than_allowed():
     held, most = set(), []
     lock = threading.Lock()

@@ -36,7 +36,7 @@ SLOW = {
     "importlib.metadata",
     "importlib.util",
     "mmap",
-    "numpy.typing",
+    "numpy",
     "statistics",
     "subprocess",
     "tempfile",
@@ -87,22 +87,20 @@ def test_errors_and_limits_load_nothing_heavy():
     assert not loaded_after("from tflm_wasm import Limits, TflmWasmError") & HEAVY
 
 
-def test_opening_a_module_loads_no_oracle_and_no_flatbuffer_reader():
-    loaded = loaded_after("from tflm_wasm import Module, Session, build, load")
-    assert "numpy" in loaded
-    assert not loaded & (HEAVY - {"numpy"})
+def test_what_opens_a_model_loads_nothing_heavy():
+    assert not loaded_after("from tflm_wasm import Module, Pool, Session, build, load") & HEAVY
 
 
 @pytest.mark.parametrize("kind", ["wasm", "tflite"])
-def test_a_first_run_loads_little_more_than_numpy(tmp_path, kind):
+def test_a_first_run_on_bytes_loads_no_numpy_and_little_else(tmp_path, kind):
     path = ZOO / "sine_int8" / "sine_int8.tflite"
     if kind == "wasm":
         module, path = tflm_wasm.build(path), tmp_path / "model.wasm"
         module.save(path)
     # A first process may have to compile, and then writes a file.
-    code = f"import tflm_wasm; tflm_wasm.load({str(path)!r}).invoke()"
+    code = f"import tflm_wasm; tflm_wasm.load({str(path)!r}).run_bytes(b'x')"
     loaded_after(code)
-    names = modules_after(code) - modules_after("import numpy")
+    names = modules_after(code)
     assert "tflm_wasm._session" in names
     assert not names & SLOW
     private = {name.removeprefix("tflm_wasm.") for name in names}

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import tflm_wasm
+from tests.support.cli import two_inputs
 from tests.support.wat_guests import (
     ADD_ONE,
     ELEMENTS,
@@ -55,6 +56,46 @@ def test_views_reach_the_guest_without_a_copy():
         session.invoke()
         np.testing.assert_array_equal(y, np.full((1, ELEMENTS), 8))
         assert not y.flags.writeable
+
+
+def test_data_is_the_same_memory_as_the_view():
+    with open_guest() as session:
+        (x,), (y,) = session.inputs, session.outputs
+        x.data[:] = bytes(range(10, 10 + ELEMENTS))
+        assert x.view.tolist() == [list(range(10, 10 + ELEMENTS))]
+        x.view[...] = -1
+        assert x.data.tobytes() == b"\xff" * ELEMENTS
+        session.invoke()
+        assert y.data.tobytes() == bytes(ELEMENTS)
+        assert y.data.readonly
+        assert x.view is x.view
+
+
+def test_a_run_on_bytes_is_a_run():
+    want = bytes(X + np.int8(1))
+    with open_guest() as session:
+        for given in (X.tobytes(), bytearray(X), memoryview(X), X, X[:, ::-1].copy()[:, ::-1]):
+            assert session.run_bytes(given) == (want,)
+
+
+def test_a_run_on_bytes_refuses_what_does_not_fit_and_names_the_input():
+    with open_guest() as session:
+        before = session.inputs[0].data.tobytes()
+        for given, found in ((bytes(3), "not 3"), (bytes(5000), "not 5,000"), ("abcd", "a str")):
+            with pytest.raises(tflm_wasm.InputError, match=rf"'tensor_0' is 4 bytes, .*{found}"):
+                session.run_bytes(given)
+        with pytest.raises(tflm_wasm.InputError, match="1 inputs; 2 were given"):
+            session.run_bytes(bytes(4), bytes(4))
+        assert session.inputs[0].data.tobytes() == before
+
+
+def test_two_inputs_are_both_written_or_none():
+    with tflm_wasm.build(two_inputs()).open() as session:
+        session.run_bytes(*(b"\1" * one.data.nbytes for one in session.inputs))
+        before = [one.data.tobytes() for one in session.inputs]
+        with pytest.raises(tflm_wasm.InputError):
+            session.run_bytes(b"\2" * len(before[0]), b"")
+        assert [one.data.tobytes() for one in session.inputs] == before
 
 
 def test_a_view_outlives_its_closed_session_and_then_frees_the_memory():

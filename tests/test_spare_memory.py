@@ -79,7 +79,9 @@ def test_nothing_of_an_earlier_model_is_left_in_it(spares):
     spares.clear()
     first = SMALL.open()
     instance = instance_of(first)
-    first._live().guest.memory[tflm_wasm._abi.BLOCK_BYTES :] = 0xA5
+    behind_block = first._live().guest.memory[tflm_wasm._abi.BLOCK_BYTES :]
+    behind_block[:] = b"\xa5" * len(behind_block)
+    del behind_block
     first.close()
     with LARGE.open() as second:
         assert instance_of(second) is instance
@@ -122,6 +124,34 @@ def test_memory_that_somebody_looks_at_serves_nobody_else(spares):
     assert instance not in spares
     del view
     assert instance in spares
+
+
+class Late:
+    """Looks at the memory of its session when the cycle collector takes both, older ones first."""
+
+    def __init__(self, session, seen):
+        self.session, self.seen, self.itself = session, seen, self
+        self.data = session.inputs[0].data
+
+    def __del__(self):
+        self.seen.append(self.data.tobytes())
+
+
+def test_memory_in_a_cycle_is_there_until_the_last_one_has_looked(spares):
+    seen = []
+    for value in (b"\x11", b"\x22", b"\x33"):
+        late = Late(SMALL.open(), seen)
+        late.data[:] = value * late.data.nbytes
+        size = late.data.nbytes
+        del late
+        assert not spares
+        gc.collect()
+        (instance,) = spares
+        assert seen.pop() == value * size
+        with SMALL.open() as session:
+            assert instance_of(session) is instance
+            session.run(X)
+        spares.clear()
 
 
 def test_a_trap_that_nobody_looked_at_is_noticed(spares):

@@ -138,7 +138,7 @@ class Batch:
         self._most = _make_room(guest, start, sum(sizes)) // max(sum(sizes), 1)
         self._addresses = start, align(start + self._most * sizes[0])
         self._packed_inputs, self._packed_outputs = (
-            guest.memory[at : at + self._most * size].reshape(self._most, size)
+            np.asarray(guest.memory[at : at + self._most * size]).reshape(self._most, size)
             for at, size in zip(self._addresses, sizes, strict=True)
         )
         # Nobody knows yet how long a frame takes: begin with one.

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from tflm_wasm import _abi
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 _STRUCTS: Final = {name: struct.Struct(field.code) for name, field in _abi.FIELDS.items()}
 # Each field's reader and where it is: opening a module reads some fifty.
@@ -58,9 +54,8 @@ class Block:
             when they are `bytes`.
     """
 
-    def __init__(self, memory: NDArray[np.uint8] | bytes) -> None:
-        whole = memoryview(memory) if isinstance(memory, bytes) else memory.data
-        self._bytes = whole[: _abi.BLOCK_BYTES]
+    def __init__(self, memory: memoryview | bytes) -> None:
+        self._bytes = memoryview(memory)[: _abi.BLOCK_BYTES]
         # These return the block's 4096 bytes, and the canary's 16. They are no methods of their
         # own because every invoke calls one, and would pay twice.
         self.copy: Callable[[], bytes] = self._bytes.tobytes

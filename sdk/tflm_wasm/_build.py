@@ -198,7 +198,7 @@ def _try_load(engine: bytes, layout: _Layout, model: bytes, scratch: int) -> Gue
             available=limits.memory_bytes,
         ) from error
     for address, data in [*layout.fields(len(model), scratch), (layout.model_address, model)]:
-        guest.memory[address : address + len(data)] = memoryview(data)
+        guest.memory[address : address + len(data)] = data
     try:
         load_model(guest, Block(guest.memory))
     except InputTooLargeError as error:

@@ -10,7 +10,7 @@ from typing import Final
 from tflm_wasm import _abi
 from tflm_wasm._block import Block, Descriptor, place_arena
 from tflm_wasm._errors import ContractError, GuestStackOverflow
-from tflm_wasm._tensor import view_dtype
+from tflm_wasm._tensor import view_bytes
 
 # Fields that a call may change, besides the error text; init may change more.
 _WRITTEN_BY_CALLS: Final = frozenset(
@@ -149,12 +149,12 @@ def descriptors(block: Block, memory_bytes: int) -> tuple[list[Descriptor], list
 
 
 def _check_descriptor(index: int, one: Descriptor, lowest: int, memory_bytes: int) -> None:
-    dtype = view_dtype(one.type)
+    element = view_bytes(one.type)
     if (
-        dtype is None
+        element is None
         or one.rank > _abi.MAX_RANK
         or any(dim < 0 for dim in one.shape)
-        or prod(one.shape) * dtype.itemsize != one.bytes
+        or prod(one.shape) * element != one.bytes
         or not (isfinite(one.scale) and one.scale >= 0)
     ):
         raise ContractError(f"Descriptor {index} is inconsistent: {one}", rule="descriptor.shape")

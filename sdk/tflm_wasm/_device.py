@@ -7,12 +7,12 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from numpy.typing import ArrayLike, NDArray
 
 from tflm_wasm import _abi, _files
-from tflm_wasm._arrays import check_arrays
+from tflm_wasm._arrays import write_arrays, write_bytes
 from tflm_wasm._batch import Loop, Out, prepare
 from tflm_wasm._errors import (
     DeviceRefusedError,
@@ -36,6 +36,9 @@ from tflm_wasm._link._transport import Transport
 from tflm_wasm._link._upload import Progress, Upload
 from tflm_wasm._profile import Profile, check_version, operators
 from tflm_wasm._tensor import Tensor
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 _TRIES: Final = 3  # of a call that a restart of the board cut off
 _WORTH_A_SECOND_UPLOAD: Final = {ErrorCode.DIGEST.name.lower(), ErrorCode.FULL.name.lower()}
@@ -210,6 +213,19 @@ class Device:
         self._invoke(deadline)
         return tuple(tensor.view.copy() for tensor in model.outputs)
 
+    def run_bytes(self, *inputs: ReadableBuffer) -> tuple[bytes, ...]:
+        """Run once on bytes, as `Session.run_bytes`.
+
+        Raises:
+            InputError: An input has another size; nothing was run.
+            TflmWasmError: As `invoke`.
+        """
+        deadline = self._deadline()
+        model = self._loaded(deadline)
+        write_bytes(model.inputs, inputs)
+        self._invoke(deadline)
+        return tuple(tensor.data.tobytes() for tensor in model.outputs)
+
     def invoke_many(self, *frames: ArrayLike, out: Out = None) -> tuple[NDArray[Any], ...]:
         """Run frame after frame, each by requests of its own; else as `Session.invoke_many`."""
         model = self._loaded(self._deadline())
@@ -236,9 +252,7 @@ class Device:
 
     def _write(self, arrays: tuple[ArrayLike, ...], deadline: float) -> RemoteModel:
         model = self._loaded(deadline)
-        given = check_arrays(model.inputs, arrays)
-        for tensor, array in zip(model.inputs, given, strict=True):
-            tensor.view[...] = array
+        write_arrays(model.inputs, arrays)
         return model
 
     def reset(self) -> None:

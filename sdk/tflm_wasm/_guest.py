@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Final
-
-import numpy as np
+from ctypes import c_uint8, py_object, pythonapi
+from typing import Any, Final
 
 from tflm_wasm import _abi, _runtime
 from tflm_wasm._compile import Compiled, Data
@@ -22,27 +21,12 @@ from tflm_wasm._limits import Limits
 from tflm_wasm._wasm import PAGE_BYTES
 from tflm_wasm._wasmtime import Function, Instance, Trap, WasmtimeError, lease
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
 _MAX_TABLE_ELEMENTS: Final = 65_536
 _MAX_TABLES: Final = 8
 # A time that no clock reaches, in ticks.
 _NEVER: Final = 1 << 62
-
-
-class _Memory:
-    """Linear memory as NumPy takes it: the array keeps this alive, and this its owner."""
-
-    def __init__(self, memory: tuple[int, int], owner: object) -> None:
-        self._owner = owner
-        address, size = memory
-        self.__array_interface__ = {
-            "version": 3,
-            "shape": (size,),
-            "typestr": "|u1",
-            "data": (address, False),
-        }
+_untrack: Final = pythonapi["PyObject_GC_UnTrack"]
+_untrack.restype = None
 
 
 class Guest:
@@ -56,7 +40,7 @@ class Guest:
         limits: Bounds on memory and running time.
 
     Attributes:
-        memory: All of linear memory, uint8, shape (bytes,); a writable view.
+        memory: All of linear memory, in bytes; a writable view.
         lock: Held during a call: entering an instance from two threads would be undefined.
         clock: What counts time for this guest.
         is_own: Whether its code is this package's engine.
@@ -98,15 +82,21 @@ class Guest:
         leased = lease(compiled.code, compiled.data.memory_bytes, limits, compiled.time_export)
         return leased.instance, leased
 
-    def _view(self) -> NDArray[np.uint8]:
-        return np.asarray(_Memory(self._instance.memory, self._owner))
+    def _view(self) -> memoryview:
+        address, size = self._instance.memory
+        array: Any = (c_uint8 * size).from_address(address)
+        array.owner = self._owner  # views keep the array alive, and the array its owner
+        # What the cycle collector finds as garbage it finalises in any order. From here on it takes
+        # the owner for used, so that this ends only when the last view is gone.
+        _untrack(py_object(array))
+        return memoryview(array).cast("B")
 
     def _fill(self, data: Data) -> None:
         self.grow(data.memory_bytes)
         # From here on the runtime refuses the code more memory.
         self._is_sealed = True
         self._limit_memory(len(self.memory))
-        memory = self.memory.data
+        memory = self.memory
         for offset, content in data.segments:
             end = offset + len(content)
             if end > len(memory):

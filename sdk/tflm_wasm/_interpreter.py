@@ -10,7 +10,6 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tflm_wasm._arrays import raw_bytes
 from tflm_wasm._details import Details
 from tflm_wasm._errors import (
     NotAllocatedError,
@@ -80,9 +79,7 @@ class Interpreter:
         others = (t for t in self._session.outputs if t.index not in self._staged)
         self._outputs = {t.index: t.view for t in others}
         # What each invoke copies: to an input in the module, what was set.
-        self._copies = [
-            (raw_bytes(t.view), raw_bytes(self._staged[t.index])) for t in self._session.inputs
-        ]
+        self._copies = [(t.data, _raw(self._staged[t.index])) for t in self._session.inputs]
         self._allocated = False
 
     @cached_property
@@ -297,6 +294,12 @@ def _check_threads(num_threads: int | None) -> None:
         raise OptionError("num_threads should >= 1")
 
 
+def _raw(array: NDArray[Any]) -> memoryview:
+    """Return a view of the bytes of an array without gaps; copying between two is fast."""
+    return array.reshape(-1).view(np.uint8).data
+
+
 def _type_name(dtype: np.dtype[Any]) -> str:
     """Return the schema's name of a dtype, such as INT8."""
-    return next((name for name, scalar in ELEMENT_TYPES.values() if scalar is dtype.type), "NOTYPE")
+    types = ELEMENT_TYPES.values()
+    return next((name for name, one, _ in types if np.dtype(one).type is dtype.type), "NOTYPE")

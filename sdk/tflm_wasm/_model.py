@@ -20,7 +20,7 @@ import tflite
 from numpy.typing import NDArray
 
 from tflm_wasm._errors import MalformedModelError, ModelVersionError, TensorIndexError
-from tflm_wasm._tensor import ELEMENT_TYPES, view_dtype
+from tflm_wasm._tensor import ELEMENT_TYPES, view_bytes, view_dtype
 
 IDENTIFIER: Final = b"TFL3"
 _MAX_NAME_BYTES: Final = 4096
@@ -71,7 +71,7 @@ class TensorInfo:
     @property
     def scalar_type(self) -> type[np.generic]:
         """NumPy's type of one element; object for resources."""
-        return ELEMENT_TYPES[self.element_type][1]
+        return np.dtype(ELEMENT_TYPES[self.element_type][1]).type
 
 
 class Signature(NamedTuple):
@@ -223,8 +223,7 @@ class Model:
         total = 0
         for index in self.inputs:
             info = self.tensor(index)
-            dtype = view_dtype(info.element_type)
-            total += prod(info.shape) * (dtype.itemsize if dtype is not None else 1)
+            total += prod(info.shape) * (view_bytes(info.element_type) or 1)
         return total
 
     @cached_property

@@ -14,9 +14,7 @@ import weakref
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from types import TracebackType
-from typing import Any, Final
-
-from numpy.typing import ArrayLike, NDArray
+from typing import TYPE_CHECKING, Any, Final
 
 from tflm_wasm._deadline import Deadline
 from tflm_wasm._errors import GuestError, LimitsError, PoolClosedError, PoolTimeoutError
@@ -24,6 +22,10 @@ from tflm_wasm._limits import Limits
 from tflm_wasm._load import as_module
 from tflm_wasm._module import Module
 from tflm_wasm._session import Session
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+    from numpy.typing import ArrayLike, NDArray
 
 _MOST: Final = 10_000
 
@@ -149,6 +151,15 @@ class Pool:
         """
         with self.session() as session:
             return session.run(*arrays)
+
+    def run_bytes(self, *inputs: ReadableBuffer) -> tuple[bytes, ...]:
+        """Run once in any session, as `Session.run_bytes`.
+
+        Raises:
+            TflmWasmError: As `session` and `Session.run_bytes`.
+        """
+        with self.session() as session:
+            return session.run_bytes(*inputs)
 
     def close(self) -> None:
         """Close all sessions that are not in use, and the others as soon as they are not.

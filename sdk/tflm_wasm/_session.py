@@ -5,15 +5,15 @@ from __future__ import annotations
 import copy
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tflm_wasm import _abi, _contract
-from tflm_wasm._arrays import check_arrays
-from tflm_wasm._block import Block, Descriptor
+from tflm_wasm._arrays import write_arrays, write_bytes
+from tflm_wasm._block import Block
 from tflm_wasm._compile import compile_within
 from tflm_wasm._errors import (
     GuestError,
@@ -26,12 +26,14 @@ from tflm_wasm._guest import Guest
 from tflm_wasm._invoke import make_invoke
 from tflm_wasm._limits import DEFAULT_LIMITS, Limits
 from tflm_wasm._module import Module
-from tflm_wasm._tensor import Tensor, view_dtype
+from tflm_wasm._tensor import Tensor, tensors_of
 
 if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
     from numpy.typing import ArrayLike, NDArray
 
     from tflm_wasm._batch import Batch, Loop, Out
+    from tflm_wasm._block import Descriptor
     from tflm_wasm._profile import Profile
 
 
@@ -110,25 +112,14 @@ class Session:
             block=block,
             fixture=fixture,
             invoke=make_invoke(guest, block, fixture),
-            inputs=tuple(self._tensor(guest, one, writable=True) for one in inputs),
-            outputs=tuple(self._tensor(guest, one, writable=False) for one in outputs),
+            inputs=self._tensors(inputs, guest.memory),
+            outputs=self._tensors(outputs, guest.memory.toreadonly()),
         )
         self._death, self._closed = None, False
 
-    def _tensor(self, guest: Guest, one: Descriptor, *, writable: bool) -> Tensor:
-        dtype = view_dtype(one.type)
-        view: NDArray[Any] = guest.memory[one.address : one.address + one.bytes].view(dtype)
-        view = view.reshape(one.shape)
-        view.flags.writeable = writable
-        return Tensor(
-            index=one.tensor_index,
-            shape=one.shape,
-            dtype=view.dtype,
-            scale=one.scale,
-            zero_point=one.zero_point,
-            view=view,
-            name_of=self._module.tensor_name,
-        )
+    def _tensors(self, described: list[Descriptor], memory: memoryview) -> tuple[Tensor, ...]:
+        parts = [memory[one.address : one.address + one.bytes] for one in described]
+        return tensors_of(described, parts, self._module.tensor_name)
 
     def close(self) -> None:
         """Free the instance, or do nothing when it is. Views that are still held stay valid."""
@@ -208,13 +199,33 @@ class Session:
             TflmWasmError: As `invoke`.
         """
         instance = self._instance or self._live()
-        _write(instance, arrays)
+        write_arrays(instance.inputs, arrays)
         try:
             instance.invoke()
         except GuestError as error:
             self._note(error)
             raise
         return tuple([tensor.view.copy() for tensor in instance.outputs])
+
+    def run_bytes(self, *inputs: ReadableBuffer) -> tuple[bytes, ...]:
+        """Run once, as `run`, on bytes: what `Tensor.data` of each input is to hold.
+
+        NumPy is not needed and not imported, which is most of what a fresh process waits for.
+
+        Args:
+            inputs: For each input a bytes-like object of its size, elements in little-endian order.
+
+        Returns:
+            The bytes of each output.
+
+        Raises:
+            InputError: An input has another size; nothing was run.
+            TflmWasmError: As `invoke`.
+        """
+        instance = self._live()
+        write_bytes(instance.inputs, inputs)
+        self.invoke()
+        return tuple([tensor.data.tobytes() for tensor in instance.outputs])
 
     def invoke_many(self, *frames: ArrayLike, out: Out = None) -> tuple[NDArray[Any], ...]:
         """Run frame after frame, a stateful model with its state, in as few calls as can be.
@@ -277,7 +288,7 @@ class Session:
         instance = self._live()
         block = instance.block
         count = operators(block)
-        _write(instance, arrays)
+        write_arrays(instance.inputs, arrays)
         if count == 0:
             self.invoke()
         timed: list[tuple[int, int]] = []
@@ -333,15 +344,9 @@ class Session:
         raise SessionDeadError("The session ended with an earlier failure") from self._death
 
 
-def _write(instance: _Instance, arrays: Sequence[ArrayLike]) -> None:
-    given = check_arrays(instance.inputs, arrays)
-    for tensor, array in zip(instance.inputs, given):  # noqa: B905 - as long as each other
-        tensor.view[...] = array
-
-
 def _run(instance: _Instance, *arrays: NDArray[Any]) -> tuple[NDArray[Any], ...]:
     """Run once; return the views of the outputs."""
-    _write(instance, arrays)
+    write_arrays(instance.inputs, arrays)
     instance.invoke()
     return tuple(tensor.view for tensor in instance.outputs)
 

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
-
-import numpy as np
+from typing import Final
 
 from tflm_wasm import _abi
 from tflm_wasm._block import Block
 from tflm_wasm._wasm import GLOBAL, Reader, WasmModule
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 _I32, _MUTABLE, _I32_CONST, _END = 0x7F, 1, 0x41, 0x0B
 # Parts that are closer are one. A part costs more time to read than a kilobyte of zeros.
@@ -40,20 +35,22 @@ def is_possible(engine: WasmModule) -> bool:
     return mutable <= 1
 
 
-def segments(memory: NDArray[np.uint8], size: int) -> list[tuple[int, bytes]]:
-    """Return what is not 0 in memory `[0, size)`, as addresses and bytes.
+def segments(memory: memoryview, size: int) -> list[tuple[int, bytes]]:
+    """Return what is not 0 in memory `[0, size)`, as addresses and bytes; gaps that are short too.
 
     Args:
-        memory: Linear memory after a successful init, uint8.
+        memory: Linear memory after a successful init.
         size: Bytes of it that matter.
     """
-    image = memory[:size].copy()
-    block = Block(image)
+    image = bytearray(memory[:size])
+    block = Block(memoryview(image))
     block["features"] |= _abi.Feature.INITIALISED
     # Dead: no call is under way.
-    image[_abi.BLOCK_BYTES : _abi.BLOCK_BYTES + block["stack_size"]] = 0
-    used = np.flatnonzero(image)
-    last = np.flatnonzero(np.diff(used) > _GAP_BYTES)  # of each run but the final one
-    starts = used[np.concatenate(([0], last + 1))]
-    ends = used[np.concatenate((last, [len(used) - 1]))] + 1
-    return [(int(a), image[a:b].tobytes()) for a, b in zip(starts, ends, strict=True)]
+    image[_abi.BLOCK_BYTES : _abi.BLOCK_BYTES + block["stack_size"]] = bytes(block["stack_size"])
+    found = []
+    rest = bytes(image)
+    while rest := rest.lstrip(b"\0"):
+        address = size - len(rest)
+        part, _, rest = rest.partition(bytes(_GAP_BYTES))
+        found.append((address, part.rstrip(b"\0")))
+    return found

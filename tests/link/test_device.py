@@ -107,6 +107,17 @@ def test_an_array_of_the_wrong_type_is_refused_before_anything_is_sent(
     assert transport.writes == before
 
 
+def test_bytes_give_the_bytes_of_the_host(device: Device, transport: BoardTransport) -> None:
+    device.upload(zoo_model("digits_int8"))
+    session = host("digits_int8")
+    for frame in random_frames(session, 3):
+        assert device.run_bytes(*frame) == session.run_bytes(*frame)
+    before = transport.writes
+    with pytest.raises(tflm_wasm.InputError, match="64 bytes, not 1"):
+        device.run_bytes(b"x")
+    assert transport.writes == before
+
+
 def test_a_board_says_what_it_is(device: Device) -> None:
     identity = device.identify()
     assert identity.board == "native"

@@ -79,7 +79,7 @@ class Sandbox:
 
     def write(self, start: int, data: bytes) -> None:
         """Write memory at `start`; the range lies inside memory."""
-        self._guest.memory[start : start + len(data)] = np.frombuffer(data, np.uint8)
+        self._guest.memory[start : start + len(data)] = data
 
     def block(self) -> Block:
         """Return a copy of the control block."""
@@ -141,7 +141,7 @@ class Sandbox:
         read_only: Range,
         own: list[Range],
     ) -> int:
-        memory = self._guest.memory.copy()
+        memory = np.array(self._guest.memory)
         before = self.block()
         returned = self._run(name, arguments)
         after = self.block()
@@ -228,7 +228,7 @@ class Sandbox:
         read_only: Range,
         own: list[Range],
     ) -> None:
-        now = self._guest.memory
+        now = np.asarray(self._guest.memory)
         low, high = read_only
         same = np.array_equal(before[low:high], now[low:high])
         self._hold("model.readonly", name, "changed bytes of the model", ok=same)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from tflm_wasm import _abi
 from tflm_wasm._block import Block
 from tflm_wasm._errors import (
@@ -63,11 +61,11 @@ def _guest_error(request: Type, fields: dict[str, Any], text: str) -> TflmWasmEr
         status = _abi.Status(fields["detail"])
     except ValueError:
         return LinkProtocolError(f"The board reports an unknown status {fields['detail']}")
-    memory = np.zeros(_abi.BLOCK_BYTES, np.uint8)
+    memory = bytearray(_abi.BLOCK_BYTES)
     start, room = _abi.REGIONS["error_text"]
     sentence = text.encode()[: room - 1]
-    memory[start : start + len(sentence)] = np.frombuffer(sentence, np.uint8)
-    block = Block(memory)
+    memory[start : start + len(sentence)] = sentence
+    block = Block(memoryview(memory))
     block["error_op"], block["error_subgraph"] = fields["op"], fields["subgraph"]
     block["arena_needed"] = block["model_size"] = fields["needed"]
     block["max_model_size"] = block["max_input_size"] = fields["available"]

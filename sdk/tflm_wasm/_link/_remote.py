@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from itertools import accumulate
+from typing import Protocol
 
 from tflm_wasm import _abi, _contract
 from tflm_wasm._block import Block, Descriptor
@@ -15,7 +13,7 @@ from tflm_wasm._errors import LinkProtocolError
 from tflm_wasm._link._defs import Type
 from tflm_wasm._link._messages import SlotInfo, pack
 from tflm_wasm._names import tensor_name
-from tflm_wasm._tensor import Tensor, view_dtype
+from tflm_wasm._tensor import Tensor, tensors_of
 
 NameOf = Callable[[int], str]
 _ADDRESSES = 1 << 32  # outputs may lie in the flash window, far above the RAM
@@ -42,10 +40,10 @@ class RemoteModel:
         name_of = partial(tensor_name, file)
         self.block = Block(block.ljust(_abi.BLOCK_BYTES, b"\0"))
         inputs, outputs = _contract.descriptors(self.block, _ADDRESSES)
-        self.input_bytes = np.zeros(self.block["input_size"], np.uint8)
-        self.output_bytes = np.zeros(self.block["output_cap"], np.uint8)
-        self.inputs = _tensors(inputs, self.input_bytes, name_of, writable=True)
-        self.outputs = _tensors(outputs, self.output_bytes, name_of, writable=False)
+        self.input_bytes = bytearray(self.block["input_size"])
+        self.output_bytes = bytearray(self.block["output_cap"])
+        self.inputs = _tensors(inputs, memoryview(self.input_bytes), name_of)
+        self.outputs = _tensors(outputs, memoryview(self.output_bytes).toreadonly(), name_of)
         first, last = (_abi.FIELDS[name].offset for name in ("features", "error_op"))
         # What only init decides.
         self.fingerprint = (digest, block[first:last], block[_abi.REGIONS["descriptors"][0] :])
@@ -67,27 +65,12 @@ class RemoteModel:
 
 
 def _tensors(
-    descriptors: list[Descriptor], memory: NDArray[np.uint8], name_of: NameOf, *, writable: bool
+    descriptors: list[Descriptor], memory: memoryview, name_of: NameOf
 ) -> tuple[Tensor, ...]:
-    """Return tensors whose views are packed in order in `memory`."""
-    tensors, start = [], 0
-    for one in descriptors:
-        dtype = view_dtype(one.type)
-        view: NDArray[Any] = memory[start : start + one.bytes].view(dtype).reshape(one.shape)
-        view.flags.writeable = writable
-        start += one.bytes
-        tensors.append(
-            Tensor(
-                index=one.tensor_index,
-                shape=one.shape,
-                dtype=view.dtype,
-                scale=one.scale,
-                zero_point=one.zero_point,
-                view=view,
-                name_of=name_of,
-            )
-        )
-    return tuple(tensors)
+    """Return tensors whose bytes are packed in order in `memory`."""
+    ends = accumulate(one.bytes for one in descriptors)
+    parts = [memory[end - one.bytes : end] for one, end in zip(descriptors, ends, strict=True)]
+    return tensors_of(descriptors, parts, name_of)
 
 
 class _Ask(Protocol):

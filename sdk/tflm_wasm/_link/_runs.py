@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from tflm_wasm._errors import LinkProtocolError
 from tflm_wasm._link._client import Client
 from tflm_wasm._link._defs import LAYOUTS, Type
@@ -19,7 +17,7 @@ def invoke(client: Client, model: RemoteModel, deadline: float) -> int:
         Restarted: The board has restarted; whether the model was run is unknown.
         TflmWasmError: As `Device.invoke`.
     """
-    data = model.input_bytes.tobytes()
+    data = bytes(model.input_bytes)
     last = _write_input(client, data, deadline, keep_last=True)
     reply = client.request(Type.INVOKE, pack("invoke_request", last) + data[last:], deadline)
     fields, output = unpack("invoke_reply", reply)
@@ -39,7 +37,7 @@ def profile(client: Client, model: RemoteModel, deadline: float) -> Profile:
     if count == 0:
         invoke(client, model, deadline)
         return collect((), 0, client.identity.tick_hz, model.file)
-    _write_input(client, model.input_bytes.tobytes(), deadline, keep_last=False)
+    _write_input(client, bytes(model.input_bytes), deadline, keep_last=False)
     record = LAYOUTS["operator_record"].struct
     timed: list[tuple[int, int]] = []
     overheads: list[int] = []
@@ -78,4 +76,4 @@ def _read_output(
         output += more
     if not size == len(output) == len(model.output_bytes):
         raise LinkProtocolError("The outputs have another size", port=client.port)
-    model.output_bytes[:] = np.frombuffer(output, np.uint8)
+    model.output_bytes[:] = output

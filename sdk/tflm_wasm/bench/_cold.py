@@ -18,7 +18,7 @@ from tflm_wasm.bench._benchmark import (
     Setting,
     Turn,
 )
-from tflm_wasm.bench._engines import OWN, Engine
+from tflm_wasm.bench._engines import BYTES, OWN, Engine
 from tflm_wasm.bench._errors import (
     EngineAbsentError,
     EngineDiedError,
@@ -28,7 +28,7 @@ from tflm_wasm.bench._errors import (
 from tflm_wasm.bench._model import BenchModel
 from tflm_wasm.bench._process import pinned
 
-# What a user's shortest program does: import, open, run. {path} is the file, {frame} the inputs.
+# What a user's shortest program does: import, open, run. `path` is the file, `frame` the inputs.
 _LITERT: Final = (
     "from {module}.interpreter import Interpreter{more}",
     "interpreter = Interpreter(model_path=path, num_threads=1{option})\n"
@@ -63,17 +63,16 @@ _OPTIONS: Final = {
         ("reference", "BUILTIN_REF"),
     )
 }
-# The clock is the system's, so that a process can say how long ago it was started. The arrays are
-# made before anything is imported: NumPy is part of what an engine imports.
+# The clock is the system's, so that a process can say how long ago it was started. NumPy counts as
+# a part of what an engine imports, where it is needed.
 _PROGRAM: Final = """\
 import sys, time
 clock = time.monotonic_ns
 marks = [clock()]
-path, shapes = sys.argv[1], {shapes}
+path = sys.argv[1]
 {load}
-import numpy
 marks.append(clock())
-frame = [numpy.zeros(shape, dtype) for shape, dtype in shapes]
+frame = {frame}
 marks.append(clock())
 {open}
 marks.append(clock())
@@ -93,11 +92,18 @@ def program(engine: Engine, model: BenchModel) -> str:
         reason = f"{engine.name} is no Python package, so there is no program to start"
         raise NotOfferedError(reason, engine=engine.name)
     load, opened, run = _STEPS[engine.runtime]
+    arrays = model.frames[0]
+    if engine.is_own and engine.variant == BYTES:
+        run = run.replace("run(", "run_bytes(")
+        frame = ", ".join(f"bytes({array.nbytes})" for array in arrays)
+    else:
+        load += "\nimport numpy"
+        frame = ", ".join(f"numpy.zeros({array.shape}, {array.dtype.str!r})" for array in arrays)
     option = _OPTIONS.get((engine.runtime, engine.variant), "")
     more = ", OpResolverType" if "OpResolverType" in option else ""
     return _PROGRAM.format(
-        shapes=repr([(array.shape, array.dtype.str) for array in model.frames[0]]),
         load=load.format(module=engine.runtime, more=more),
+        frame=f"[{frame}]",
         open=opened.format(option=option),
         run=run,
     )

@@ -13,8 +13,9 @@ from tflm_wasm._version import __version__
 from tflm_wasm.bench._errors import EngineAbsentError
 
 OWN: Final = "tflm-wasm"
+BYTES: Final = "bytes"  # its variant that passes bytes, without NumPy
 _VARIANTS: Final = {
-    OWN: (),
+    OWN: (BYTES,),
     "tflite_micro": (),
     "tflite_runtime": ("no_delegate", "reference"),
     "ai_edge_litert": ("no_delegate", "reference"),

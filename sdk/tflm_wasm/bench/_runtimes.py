@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
-from tflm_wasm.bench._engines import OWN
+from tflm_wasm.bench._engines import BYTES, OWN
 from tflm_wasm.oracles._frames import Array
 
 _ARENA_BYTES = 16 << 20
@@ -24,7 +25,7 @@ class Runtime(Protocol):
     def invoke(self) -> None:
         """Run once."""
 
-    def run(self, frame: list[Array]) -> list[Array]:
+    def run(self, frame: list[Array]) -> Sequence[Array | bytes]:
         """Set the inputs, run once, return copies of the outputs: from Python what a user does."""
 
     def close(self) -> None:
@@ -52,11 +53,18 @@ class Own:
     def invoke(self) -> None:
         self.session.invoke()
 
-    def run(self, frame: list[Array]) -> list[Array]:
-        return list(self.session.run(*frame))
+    def run(self, frame: list[Array]) -> Sequence[Array | bytes]:
+        return self.session.run(*frame)
 
     def close(self) -> None:
         self.session.close()
+
+
+class OwnWithBytes(Own):
+    """This package, passing bytes."""
+
+    def run(self, frame: list[Array]) -> Sequence[Array | bytes]:
+        return self.session.run_bytes(*[array.data for array in frame])
 
 
 class Reference:
@@ -111,4 +119,6 @@ def load(name: str) -> None:
 
 def open_model(name: str, variant: str, path: str) -> Runtime:
     """Open a model; it raises whatever the runtime raises."""
-    return Own(path) if name == OWN else Reference(name, path, variant)
+    if name == OWN:
+        return OwnWithBytes(path) if variant == BYTES else Own(path)
+    return Reference(name, path, variant)

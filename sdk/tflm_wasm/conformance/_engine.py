@@ -81,9 +81,10 @@ class Engine:
             self._block["features"] |= _abi.Feature.EXTENDED
         self._block["max_model_size"] = 1 << 26
         self._block["max_input_size"] = 1 << 24
-        self.memory[address : address + len(model)] = np.frombuffer(model, np.uint8)
+        self.memory[address : address + len(model)] = model
         if fill:
-            self.memory[address + len(model) :] = fill
+            rest = self.memory[address + len(model) :]
+            rest[:] = bytes((fill,)) * len(rest)
         self.call("tflm_wasm_init", address, len(model), arena_bytes)
         count = self.get("input_count")
         found = [self._block.descriptor(i) for i in range(count + self.get("output_count"))]
@@ -136,8 +137,7 @@ class Engine:
         for i, (tensor, array) in enumerate(zip(self.inputs, inputs, strict=True)):
             if array.nbytes != tensor.bytes or array.dtype != view_dtype(tensor.type):
                 raise ValueError(f"input {i} is {array.dtype} {array.shape}, not {tensor}")
-            data = np.frombuffer(array.tobytes(), np.uint8)
-            self.memory[tensor.address : tensor.address + tensor.bytes] = data
+            self.memory[tensor.address : tensor.address + tensor.bytes] = array.tobytes()
 
     def random_inputs(self, rng: np.random.Generator) -> list[Array]:
         """Return random bytes for each input."""
