@@ -9,6 +9,7 @@ import pytest
 
 import tflm_wasm as package
 from tests.support.cli import refused, reshape, saved, tflm_wasm
+from tests.support.files import ZOO
 
 
 @pytest.fixture
@@ -24,6 +25,15 @@ def test_the_module_goes_beside_the_model_and_runs(model):
     x = np.arange(6, dtype=np.int8).reshape(2, 3)
     with module.open() as session:
         np.testing.assert_array_equal(session.run(x)[0], x.reshape(3, 2))
+
+
+def test_it_says_what_of_the_arena_the_model_needs(tmp_path):
+    path = tmp_path / "digits.wasm"
+    output = tflm_wasm("build", ZOO / "digits_int8" / "digits_int8.tflite", "-o", path).stdout
+    with package.load(path) as session:
+        needed, whole = session.arena_needed, session.module.arena_bytes
+    assert needed < whole
+    assert f"{whole:,} bytes, of which the model needs {needed:,}" in output
 
 
 def test_a_module_may_be_left_to_initialise_when_it_is_opened(model, tmp_path):

@@ -67,7 +67,7 @@ def test_wheels_from_the_source_archive_are_equal_and_leave_no_junk(sources: Pat
         engine = parse(wheel.read(ENGINE))
         assert set(engine.exports) == {
             *("memory", "tflm_wasm_init", "wasm_invoke", "tflm_wasm_invoke_many"),
-            *("tflm_wasm_reset", "_start", "tw_dot_u8", "tw_has_dot_u8"),
+            *("tflm_wasm_reset", "_start", "tw_dot_u8", "tw_has_dot_u8", "tw_scratch_wanted"),
         }
         for name in (
             "py.typed",

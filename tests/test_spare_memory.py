@@ -188,7 +188,7 @@ def test_few_are_kept_and_no_large_ones(spares):
         session.close()
     assert len(spares) == 4
     spares.clear()
-    build(ZOO / "sine_int8" / "sine_int8.tflite", arena_bytes=1024 * 1024).open().close()
+    build(ZOO / "sine_int8" / "sine_int8.tflite", arena_bytes=2 * 1024 * 1024).open().close()
     assert not spares
 
 

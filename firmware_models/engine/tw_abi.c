@@ -1,5 +1,8 @@
 /* The ABI: the control block at address 0 and the exports, on top of the engine. */
 #include "tw_internal.h"
+#ifdef TW_WASM128
+#include "wasm128/tw_packed.h"
+#endif
 
 enum { CANARY = 0xC5A5 };
 
@@ -277,6 +280,13 @@ __attribute__((export_name("tflm_wasm_reset"))) int32_t tflm_wasm_reset(void) {
   if (!loaded) return fail(TW_E_STATE, "no model is initialised");
   return finish(tw_engine_reset(&engine));
 }
+
+#ifdef TW_WASM128
+/* The scratch_size with which the loaded model runs fastest: no part of the ABI, for who builds modules. */
+__attribute__((export_name("tw_scratch_wanted"))) int32_t tw_scratch_wanted(void) {
+  return (int32_t)tw_packed_arena(&engine);
+}
+#endif
 
 __attribute__((export_name("_start"))) void tflm_wasm_start(void) {
   tw_control_block *b = block();

@@ -90,6 +90,7 @@ typedef struct {
   uint32_t arena_bytes;
   uint32_t arena_used;      /* after init: bytes in use */
   uint32_t arena_needed;    /* after init: smallest arena that works, also after TW_E_ARENA */
+  uint32_t spare, spare_bytes; /* after init: a part of the arena that the model does not need */
   bool stateful;
   bool may_stop;            /* an operator may end an invoke early: the outputs outlive invokes */
   bool stopped;             /* the last invoke ended so: its later steps run nothing */
@@ -102,6 +103,7 @@ typedef struct {
   bool counting;            /* the arena was too small: only count on */
   uint32_t overwrite;       /* of the node that is prepared */
   uint32_t kept_bytes;      /* of what twins keep beside the arena */
+  uint32_t packed_layers;   /* of twins that asked for room in what the arena has to spare */
   tw_scratch *scratches;
   uint32_t scratch_count;
 

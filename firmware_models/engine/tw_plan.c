@@ -379,7 +379,10 @@ tw_status tw_plan(tw_engine *e) {
   if (planning > needed) needed = planning;
   e->arena_used = (uint32_t)persistent + span;
   e->arena_needed = needed > UINT32_MAX ? UINT32_MAX : (uint32_t)needed;
-  if (e->counting || span > e->arena_bytes - tw_align_up(e->tail, TW_ALIGN)) return TW_E_ARENA;
+  const uint32_t room = e->arena_bytes - tw_align_up(e->tail, TW_ALIGN);
+  if (e->counting || span > room) return TW_E_ARENA;
+  e->spare = tw_align_up(span, TW_ALIGN); /* no more than `room`, which is a multiple too */
+  e->spare_bytes = room - e->spare;
   for (uint32_t i = 0; i < p.count; i++) {
     const record *r = &p.records[i];
     *r->where = r->first == NEVER ? NULL : e->arena + r->offset;

@@ -21,6 +21,9 @@ from tflm_wasm._limits import Limits
 from tflm_wasm._wasm import PAGE_BYTES
 from tflm_wasm._wasmtime import Function, Instance, Trap, WasmtimeError, lease
 
+# What our own engine exports beside the ABI: the scratch_size with which the model runs fastest.
+SCRATCH_WANTED: Final = "tw_scratch_wanted"
+_EXPORTS: Final = {**_abi.EXPORTS, SCRATCH_WANTED: _abi.Signature((), ("i32",), "")}
 _MAX_TABLE_ELEMENTS: Final = 65_536
 _MAX_TABLES: Final = 8
 # A time that no clock reaches, in ticks.
@@ -136,10 +139,10 @@ class Guest:
         self._instance.limit((size, _MAX_TABLE_ELEMENTS, _MAX_TABLES))
 
     def function(self, name: str) -> Function:
-        """Return the function that is exported as `name`, one of the ABI's."""
+        """Return the function that is exported as `name`: one of the ABI's, or `SCRATCH_WANTED`."""
         function = self._functions.get(name)
         if function is None:
-            arguments = len(_abi.EXPORTS[name].params)
+            arguments = len(_EXPORTS[name].params)
             function = self._functions[name] = self._instance.function(name, arguments, self._owner)
         return function
 
@@ -153,7 +156,7 @@ class Guest:
         with self.lock:
             function.put(*args)
             result = self.enter(function)
-        return result if _abi.EXPORTS[name].results else None
+        return result if _EXPORTS[name].results else None
 
     def enter(self, function: Function) -> int:
         """Call a function of this guest: the one path into it. The caller holds `lock`.

@@ -92,7 +92,7 @@ class Module:
 
     @property
     def arena_bytes(self) -> int:
-        """Size of the tensor arena, in bytes."""
+        """Size of the tensor arena, in bytes, with the room for packed weights behind it."""
         return self._block["scratch_size"]
 
     @property

@@ -32,7 +32,7 @@ TRAPS: Final = (
 # Fresh pages cost more than all else that opens a small model, so some are kept; at most so many
 # instances of one code, and of so many bytes each.
 _MOST_SPARES: Final = 4
-_LARGEST_SPARE_BYTES: Final = 1024 * 1024
+_LARGEST_SPARE_BYTES: Final = 2 * 1024 * 1024
 # Its own, and one with the time in it.
 _MOST_MEMORIES: Final = 2
 # The second memory, as `_interruption` has it: words of 64 bits.

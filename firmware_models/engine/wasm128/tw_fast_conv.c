@@ -1,9 +1,12 @@
+#include "tw_packed.h"
 #include "tw_strip.h"
 #include "tw_winograd.h"
 
 /* CONV_2D as products of filters with what lies under their windows, widened to int16. */
 
 enum { MAX_WIDTH = 4096, MAX_SIDE = 4096 };
+/* Of a layer that is kept: 31 bits hold what it takes. */
+enum { MOST_KEPT_CHANNELS = 65536 };
 /* What is widened at a time stays in the first cache. */
 enum { CACHE_BYTES = 20480, TILE_BYTES = 40960 };
 
@@ -26,6 +29,8 @@ typedef struct {
   int32_t lines;       /* of output at a time, or of tiles; ROWS and TILES */
   tw_tiles tiles;      /* TILES */
   int32_t columns, step, capacity; /* of the strip */
+  int32_t group;       /* elements that the filters of a group take */
+  tw_group *groups;
   int16_t *widened, *side_by_side, *turned_points, *rows;
   const int16_t **starts;
   int32_t *sums;
@@ -77,9 +82,10 @@ static plan plan_of(way way, bool frugal, const tw_tensor *input, const tw_tenso
   const int32_t pixels = output->dims[0] * output->dims[1] * output->dims[2];
   p.turned = !frugal && (way == POINTS || way == WINDOWS) && pixels >= TW_TURN_PIXELS;
   p.splatted = p.turned && pixels >= TW_SPLAT_PIXELS && width <= TW_SPLAT_WIDTH;
-  const int32_t widened =
-      way == TILES ? 0 : p.height * round_up(p.run) * TW_GROUP * (p.splatted ? 4 : 1);
-  p.widened = tw_take_work(work, &p.bytes, widened * 2);
+  const int32_t taps = way == TILES ? 16 * depth : p.height * round_up(p.run);
+  p.group = taps * TW_GROUP * (p.splatted ? 4 : 1);
+  p.groups = tw_take_work(work, &p.bytes, (int32_t)sizeof *p.groups);
+  p.widened = tw_take_work(work, &p.bytes, p.group * 2);
   p.sums = tw_take_work(work, &p.bytes, (TW_SEGMENT + 3) * TW_GROUP * 4);
   p.apart = tw_take_work(work, &p.bytes, TW_SEGMENT * TW_GROUP);
   p.constants = tw_take_work(work, &p.bytes, channels + 3);
@@ -98,7 +104,6 @@ static plan plan_of(way way, bool frugal, const tw_tensor *input, const tw_tenso
     t->rows = p.lines;
     const int32_t tiles = tw_winograd_tiles(t);
     t->image = tw_take_work(work, &p.bytes, 16 * depth * tiles * 2);
-    t->filters = tw_take_work(work, &p.bytes, 16 * TW_GROUP * depth * 2);
     t->products = tw_take_work(work, &p.bytes, 16 * TW_GROUP * tiles * 4);
     t->sums = tw_take_work(work, &p.bytes, (4 * t->columns + 3) * TW_GROUP * 4);
   } else if (way != FEW) {
@@ -147,9 +152,64 @@ static bool fits(const tw_engine *e, const tw_node *node, const tw_window *w, co
          (input->type == TW_INT16 || tw_scales_fit(q, filter->dims[0]));
 }
 
+/* ---- layers ---- */
+
+typedef struct {
+  plan plan;
+  tw_gemm gemm;
+} layer;
+
+/* Put what a layer keeps from run to run behind it in `memory`, which may be NULL; return how much that
+ * is, with the layer. */
+static uint32_t keep(const plan *p, int32_t channels, void *memory, tw_gemm *g) {
+  const int32_t fours = (channels + TW_GROUP - 1) / TW_GROUP;
+  uint32_t bytes = 0;
+  (void)tw_take_work(memory, &bytes, (int32_t)sizeof(layer));
+  if (p->way == FEW) {
+    const int32_t lanes = g->is_i16 ? 0 : fours;
+    g->scales.lanes = tw_take_work(memory, &bytes, lanes * (int32_t)sizeof *g->scales.lanes);
+    return bytes;
+  }
+  g->kept = true;
+  g->groups = tw_take_work(memory, &bytes, fours * (int32_t)sizeof *g->groups);
+  g->constants = tw_take_work(memory, &bytes, channels + 3);
+  g->widened = tw_take_work(memory, &bytes, fours * p->group * 2);
+  return bytes;
+}
+
+/* A layer in `memory`, if that is not NULL: else it is for one run. */
+static void set_layer(const tw_tensor *input, const tw_tensor *filter, const tw_tensor *bias,
+                      const tw_tensor *output, const tw_window *w, const tw_requant *q,
+                      const int8_t *weights, void *memory, layer *l) {
+  const int32_t channels = filter->dims[0], width = w->height * w->width * input->dims[3];
+  const plan p = make_plan(input, filter, output, w, tw_work);
+  tw_gemm g = {.weights = weights, .width = width, .is_i16 = input->type == TW_INT16,
+               .scales = tw_scales_of(q, bias, channels, (uint32_t)width * 255 * 128),
+               .groups = p.groups, .widened = p.widened, .step = p.group, .sums = p.sums,
+               .apart = p.apart, .constants = p.constants, .is_constant = p.is_constant};
+  if (memory != NULL) (void)keep(&p, channels, memory, &g);
+  if (p.way != FEW) {
+    tw_gemm_prepare(&g);
+  } else if (memory != NULL && !g.is_i16) {
+    tw_scales_fill(&g.scales);
+  }
+  l->plan = p;
+  l->gemm = g;
+}
+
+static uint32_t kept_bytes(const tw_tensor *input, const tw_tensor *filter, const tw_tensor *bias,
+                           const tw_tensor *output, const tw_window *w) {
+  if (!tw_packed_is_fixed(filter, bias) || filter->dims[0] > MOST_KEPT_CHANNELS) return 0;
+  const plan p = make_plan(input, filter, output, w, NULL);
+  tw_gemm g = {.is_i16 = input->type == TW_INT16};
+  return keep(&p, filter->dims[0], NULL, &g);
+}
+
 tw_status tw_fast_conv_prepare(tw_engine *e, const tw_node *node, const tw_window *w,
                                const tw_requant *q, void **work) {
-  if (fits(e, node, w, q)) *work = tw_work;
+  if (!fits(e, node, w, q)) return TW_OK;
+  *work = tw_packed_request(e, kept_bytes(tw_input(e, node, 0), tw_input(e, node, 1), tw_input(e, node, 2),
+                                          tw_output(e, node, 0), w));
   return TW_OK;
 }
 
@@ -173,7 +233,7 @@ static void put_points(const tw_tensor *input, const tw_tensor *output, const tw
 
 /* The outputs of `pixels` pixels, of which those from number `first` on lie side by side: the ones before
  * are turned already. Return what is behind. */
-static void *run_side_by_side(const plan *p, const tw_gemm *g, int32_t first, int32_t pixels,
+static void *run_side_by_side(const plan *p, tw_gemm *g, int32_t first, int32_t pixels,
                               void *out) {
   if (p->turned) {
     tw_points_turn(p->side_by_side, p->depth, p->run, pixels - first,
@@ -188,7 +248,7 @@ static void *run_side_by_side(const plan *p, const tw_gemm *g, int32_t first, in
 }
 
 static void run_points(const tw_tensor *input, const tw_tensor *output, const tw_window *w,
-                       int32_t zero, const plan *p, const tw_gemm *g) {
+                       int32_t zero, const plan *p, tw_gemm *g) {
   const int32_t pixels = output->dims[0] * output->dims[1] * output->dims[2], depth = p->depth;
   const bool turn = p->turned && input->type == TW_INT8 && depth % 8 == 0 && w->stride_h == 1 &&
                     w->stride_w == 1;
@@ -202,7 +262,7 @@ static void run_points(const tw_tensor *input, const tw_tensor *output, const tw
   }
 }
 
-static void run_rows(tw_strip *s, const plan *p, const tw_tensor *output, const tw_gemm *g) {
+static void run_rows(tw_strip *s, const plan *p, const tw_tensor *output, tw_gemm *g) {
   const tw_window *w = s->window;
   const int32_t depth = s->input->dims[3];
   tw_lines part = {.starts = p->starts, .height = p->height, .run = p->run,
@@ -224,7 +284,7 @@ static void run_rows(tw_strip *s, const plan *p, const tw_tensor *output, const 
   }
 }
 
-static void run_tiles(tw_strip *s, const plan *p, const tw_tensor *output, const tw_gemm *g) {
+static void run_tiles(tw_strip *s, const plan *p, const tw_tensor *output, tw_gemm *g) {
   tw_tiles part = p->tiles;
   part.starts = p->starts;
   part.depth = s->input->dims[3];
@@ -293,7 +353,7 @@ static void put_windows(const tw_strip *s, int32_t y, int32_t x, int32_t count, 
   }
 }
 
-static void run_windows(tw_strip *s, const plan *p, const tw_tensor *output, const tw_gemm *g) {
+static void run_windows(tw_strip *s, const plan *p, const tw_tensor *output, tw_gemm *g) {
   void *out = output->data;
   int32_t pixels = 0;
   for (int32_t b = 0; b < output->dims[0]; b++) {
@@ -312,6 +372,23 @@ static void run_windows(tw_strip *s, const plan *p, const tw_tensor *output, con
   if (pixels > 0) run_side_by_side(p, g, 0, pixels, out);
 }
 
+/* Whether what lies under a window lies side by side in the image. */
+static bool is_contiguous(const tw_tensor *input, const tw_window *w) {
+  return w->width == input->dims[2] && w->dilation_w == 1 && w->dilation_h == 1 && w->pad_h == 0 &&
+         w->pad_w == 0;
+}
+
+static void run_few_contiguous(const tw_tensor *input, const tw_tensor *output, const tw_window *w,
+                               int32_t zero, const plan *p, const tw_gemm *g) {
+  const int32_t row = input->dims[2] * input->dims[3], height = output->dims[1];
+  void *out = output->data;
+  for (int32_t i = 0; i < output->dims[0] * height; i++, out = tw_gemm_next(g, out, 1)) {
+    const int32_t y = i / height * input->dims[1] + i % height * w->stride_h;
+    tw_take(input, zero, y * row, g->width, p->side_by_side);
+    tw_gemv_run(g, p->side_by_side, out);
+  }
+}
+
 static void run_few(tw_strip *s, const plan *p, const tw_tensor *output, const tw_gemm *g) {
   void *out = output->data;
   for (int32_t b = 0; b < output->dims[0]; b++) {
@@ -325,31 +402,39 @@ static void run_few(tw_strip *s, const plan *p, const tw_tensor *output, const t
   }
 }
 
-void tw_fast_conv(const tw_engine *e, const tw_node *node, const tw_window *w,
-                  const tw_requant *q, const int8_t *weights, void *work) {
-  const tw_tensor *input = tw_input(e, node, 0), *filter = tw_input(e, node, 1),
-                  *output = tw_output(e, node, 0), *bias = tw_input(e, node, 2);
-  const bool is_i16 = input->type == TW_INT16;
-  const int32_t zero = is_i16 ? 0 : q->input_zero_point; /* those of int16 count as 0 */
-  const plan p = make_plan(input, filter, output, w, work);
-  const int32_t width = w->height * w->width * input->dims[3];
-  tw_gemm g = {.weights = weights, .width = width, .is_i16 = is_i16,
-               .scales = tw_scales_of(q, bias, filter->dims[0], (uint32_t)width * 255 * 128),
-               .widened = p.widened, .sums = p.sums, .apart = p.apart,
-               .constants = p.constants, .is_constant = p.is_constant};
-  if (p.way != FEW) tw_gemm_prepare(&g);
-  if (p.way == POINTS) {
-    run_points(input, output, w, zero, &p, &g);
+/* The zero point of int16 counts as 0. */
+static void run(const tw_tensor *input, const tw_tensor *output, const tw_window *w, int32_t zero,
+                const plan *p, tw_gemm *g) {
+  if (p->way == POINTS) {
+    run_points(input, output, w, zero, p, g);
     return;
   }
-  tw_strip s = {.input = input, .window = w, .zero = zero, .columns = p.columns,
-                .step = p.step, .capacity = p.capacity, .paired = p.way == TILES,
-                .zeros = p.rows, .rows = p.rows + p.step};
-  memset(p.rows, 0, (size_t)tw_strip_bytes(p.step, p.capacity));
-  switch (p.way) {
-    case ROWS: run_rows(&s, &p, output, &g); break;
-    case TILES: run_tiles(&s, &p, output, &g); break;
-    case WINDOWS: run_windows(&s, &p, output, &g); break;
-    default: run_few(&s, &p, output, &g); break;
+  if (p->way == FEW && is_contiguous(input, w)) {
+    run_few_contiguous(input, output, w, zero, p, g);
+    return;
   }
+  tw_strip s = {.input = input, .window = w, .zero = zero, .columns = p->columns,
+                .step = p->step, .capacity = p->capacity, .paired = p->way == TILES,
+                .zeros = p->rows, .rows = p->rows + p->step};
+  memset(p->rows, 0, (size_t)tw_strip_bytes(p->step, p->capacity));
+  switch (p->way) {
+    case ROWS: run_rows(&s, p, output, g); break;
+    case TILES: run_tiles(&s, p, output, g); break;
+    case WINDOWS: run_windows(&s, p, output, g); break;
+    default: run_few(&s, p, output, g); break;
+  }
+}
+
+void tw_fast_conv(const tw_engine *e, const tw_node *node, const tw_window *w,
+                  const tw_requant *q, const int8_t *weights, void *work) {
+  const tw_tensor *input = tw_input(e, node, 0), *output = tw_output(e, node, 0);
+  tw_packed *const packed = work;
+  void *const memory = tw_packed_memory(e, packed);
+  layer for_now, *const l = memory != NULL ? memory : &for_now;
+  if (!packed->ready) {
+    set_layer(input, tw_input(e, node, 1), tw_input(e, node, 2), output, w, q, weights, memory, l);
+  }
+  l->gemm.weights = weights;
+  run(input, output, w, l->gemm.is_i16 ? 0 : q->input_zero_point, &l->plan, &l->gemm);
+  packed->ready = memory != NULL;
 }

@@ -1,3 +1,4 @@
+#include "tw_packed.h"
 #include "tw_simd.h"
 
 /* DEPTHWISE_CONV_2D with one filter a channel. A dot product takes two taps of four channels: the
@@ -70,6 +71,12 @@ static plan make_plan(const images *i, void *work) {
   return p;
 }
 
+/* Whether there is one output pixel an image: nothing is packed then, as it would be used once. */
+static bool is_single(const images *i) {
+  return i->output.dims[1] * i->output.dims[2] == 1 && i->input.dims[3] % 8 == 0 &&
+         i->input.type == TW_INT8;
+}
+
 static bool memory_fits(const images *i) {
   const int64_t columns = (int64_t)i->output.dims[2] * i->window.stride_w + MAX_TAPS;
   return tw_elements(&i->output) > 0 && columns * i->input.dims[3] <= TW_WORK_BYTES &&
@@ -101,9 +108,41 @@ static bool fits(const tw_engine *e, const tw_node *node, const tw_window *w, co
   return memory_fits(&i) && (input->type == TW_INT16 || tw_scales_fit(q, channels));
 }
 
+/* ---- layers ---- */
+
+typedef struct {
+  images images;
+  plan plan;
+  tw_scales scales; /* `is_single` alone: its sums are scaled lane by lane */
+} layer;
+
+/* Put what a layer keeps from run to run behind it in `memory`, which may be NULL; return how much that
+ * is, with the layer. */
+static uint32_t keep(const images *i, void *memory, plan *p, tw_scales *s) {
+  const int32_t fours = p->depth / 4;
+  uint32_t bytes = 0;
+  (void)tw_take_work(memory, &bytes, (int32_t)sizeof(layer));
+  if (is_single(i)) {
+    s->lanes = tw_take_work(memory, &bytes, fours * (int32_t)sizeof *s->lanes);
+    return bytes;
+  }
+  p->scales = tw_take_work(memory, &bytes, fours * (int32_t)sizeof *p->scales);
+  p->weights = tw_take_work(memory, &bytes, fours * p->sets * p->rows * p->taps * 16);
+  return bytes;
+}
+
+static uint32_t kept_bytes(const tw_engine *e, const tw_node *node, const tw_window *w) {
+  if (!tw_packed_is_fixed(tw_input(e, node, 1), tw_input(e, node, 2))) return 0;
+  images i;
+  set_images(&i, e, node, w);
+  plan p = make_plan(&i, NULL);
+  tw_scales s;
+  return keep(&i, NULL, &p, &s);
+}
+
 tw_status tw_fast_depthwise_prepare(tw_engine *e, const tw_node *node, const tw_window *w,
                                     const tw_requant *q, void **work) {
-  if (fits(e, node, w, q)) *work = tw_work;
+  if (fits(e, node, w, q)) *work = tw_packed_request(e, kept_bytes(e, node, w));
   return TW_OK;
 }
 
@@ -425,25 +464,24 @@ TW_INLINE void store(v128_t x, int8_t *out) {
   wasm_v128_store64_lane(out, wasm_i8x16_narrow_i16x8(x, x), 0);
 }
 
-/* One output pixel a image: nothing is prepared, as it would be used once. */
-static void run_single(const tw_tensor *input, const int8_t *weights, const tw_tensor *output,
-                       const tw_tensor *bias, const tw_window *w, const tw_requant *q) {
+static void run_single(const images *of, const int8_t *weights, const tw_scales *scales) {
+  const tw_tensor *const input = &of->input, *const output = &of->output;
+  const tw_window *const w = &of->window;
+  const tw_requant *const q = scales->q;
   const int32_t channels = input->dims[3], width = input->dims[2], height = input->dims[1];
   const int32_t top = -w->pad_h, left = -w->pad_w;
   const int32_t first_row = tw_max(0, -top), rows = tw_min(w->height, height - top);
   const int32_t first_column = tw_max(0, -left), columns = tw_min(w->width, width - left);
   const v128_t zero = wasm_i16x8_splat(q->input_zero_point);
   const tw_range range = tw_range_of(q);
-  const tw_scales scales =
-      tw_scales_of(q, bias, channels, (uint32_t)(w->width * w->height) * 255 * 128);
   const int8_t *image = input->data;
   int8_t *out = output->data;
   for (int32_t b = 0; b < output->dims[0]; b++, image += height * width * channels) {
     for (int32_t c = 0; c < channels; c += 8, out += 8) {
-      tw_lane_scale s0, s1;
-      tw_lane_scale_set(&s0, &scales, c);
-      tw_lane_scale_set(&s1, &scales, c + 4);
-      v128_t low = s0.bias, high = s1.bias;
+      tw_lane_scale room[2];
+      const tw_lane_scale *const s0 = tw_lane_scale_of(scales, c, &room[0]),
+                          *const s1 = tw_lane_scale_of(scales, c + 4, &room[1]);
+      v128_t low = s0->bias, high = s1->bias;
       for (int32_t y = first_row; y < rows; y++) {
         const int8_t *x = image + ((top + y) * width + left) * channels + c;
         const int8_t *f = weights + y * w->width * channels + c;
@@ -454,38 +492,60 @@ static void run_single(const tw_tensor *input, const int8_t *weights, const tw_t
           high = wasm_i32x4_add(high, wasm_i32x4_extmul_high_i16x8(u, v));
         }
       }
-      store(tw_to_range(tw_rescale_lanes(low, &s0, scales.shift),
-                        tw_rescale_lanes(high, &s1, scales.shift), &range), out);
+      store(tw_to_range(tw_rescale_lanes(low, s0, scales->shift),
+                        tw_rescale_lanes(high, s1, scales->shift), &range), out);
     }
   }
 }
 
-void tw_fast_depthwise(const tw_engine *e, const tw_node *node, const tw_window *w,
-                       const tw_requant *q, const int8_t *weights, void *work) {
-  images of;
-  set_images(&of, e, node, w);
-  w = &of.window;
-  const tw_tensor *output = &of.output, *bias = tw_input(e, node, 2);
-  const bool is_i16 = of.input.type == TW_INT16;
-  if (output->dims[1] * output->dims[2] == 1 && of.input.dims[3] % 8 == 0 && !is_i16) {
-    run_single(&of.input, weights, output, bias, w, q);
-    return;
-  }
-  const plan p = make_plan(&of, work);
-  set_scales(q, bias, is_i16, &p);
-  pack_weights(weights, w, &p);
-  memset(p.kept, -1, (size_t)p.capacity * sizeof *p.kept);
-  memset(p.zeros, 0, (size_t)(p.columns * 8 + p.row_step * p.capacity) * sizeof *p.zeros);
-  const int32_t zero = is_i16 ? 0 : q->input_zero_point; /* those of int16 count as 0 */
+static void run_all(const images *of, const plan *p, const tw_requant *q, const tw_tensor *bias) {
+  const tw_tensor *const output = &of->output;
+  memset(p->kept, -1, (size_t)p->capacity * sizeof *p->kept);
+  memset(p->zeros, 0, (size_t)(p->columns * 8 + p->row_step * p->capacity) * sizeof *p->zeros);
+  const int32_t zero = of->input.type == TW_INT16 ? 0 : q->input_zero_point; /* of int16 it counts as 0 */
   int32_t first = 0;
   for (int32_t b = 0; b < output->dims[0]; b++) {
     for (int32_t y = 0, lines; y < output->dims[1]; y += lines) {
-      lines = tw_min(p.lines, output->dims[1] - y);
+      lines = tw_min(p->lines, output->dims[1] - y);
       for (int32_t i = 0; i < lines; i++) {
-        set_starts(&of, &p, zero, b, y + i, p.starts + i * p.rows);
+        set_starts(of, p, zero, b, y + i, p->starts + i * p->rows);
       }
-      run_lines(&of, &p, y, lines, q, bias, first);
+      run_lines(of, p, y, lines, q, bias, first);
       first += lines * output->dims[2];
     }
   }
+}
+
+/* A layer in `memory`, if that is not NULL: else it is for one run. */
+static void set_layer(const tw_engine *e, const tw_node *node, const tw_window *w, const tw_requant *q,
+                      const int8_t *weights, void *memory, layer *l) {
+  const tw_tensor *const bias = tw_input(e, node, 2);
+  images *const i = &l->images;
+  set_images(i, e, node, w);
+  l->plan = make_plan(i, tw_work);
+  if (is_single(i)) {
+    const uint32_t most = (uint32_t)(i->window.width * i->window.height) * 255 * 128;
+    l->scales = tw_scales_of(q, bias, i->input.dims[3], most);
+    if (memory == NULL) return;
+    (void)keep(i, memory, &l->plan, &l->scales);
+    tw_scales_fill(&l->scales);
+    return;
+  }
+  if (memory != NULL) (void)keep(i, memory, &l->plan, &l->scales);
+  set_scales(q, bias, i->input.type == TW_INT16, &l->plan);
+  pack_weights(weights, &i->window, &l->plan);
+}
+
+void tw_fast_depthwise(const tw_engine *e, const tw_node *node, const tw_window *w,
+                       const tw_requant *q, const int8_t *weights, void *work) {
+  tw_packed *const packed = work;
+  void *const memory = tw_packed_memory(e, packed);
+  layer for_now, *const l = memory != NULL ? memory : &for_now;
+  if (!packed->ready) set_layer(e, node, w, q, weights, memory, l);
+  if (is_single(&l->images)) {
+    run_single(&l->images, weights, &l->scales);
+  } else {
+    run_all(&l->images, &l->plan, q, tw_input(e, node, 2));
+  }
+  packed->ready = memory != NULL;
 }

@@ -33,19 +33,46 @@ static bool is_constant(const tw_gemm *g, int32_t channel) {
   return g->has_constants && channel < TW_CONSTANTS && g->is_constant[channel];
 }
 
-void tw_gemm_run(const tw_gemm *g, void *out, int32_t pixels,
-                 void (*run)(const tw_gemm *g, const tw_group *of, const void *data), const void *data) {
+static void set_group(const tw_gemm *g, const int32_t channels[TW_GROUP], int32_t count, tw_group *of) {
+  memcpy(of->channels, channels, sizeof of->channels);
+  of->count = count;
+  if (g->is_i16) {
+    wasm_v128_store64_lane(of->scale.gains, wasm_i16x8_splat(1), 0);
+  } else {
+    tw_scale4_set(&of->scale, &g->scales, channels, count);
+  }
+}
+
+/* All groups in order, each packed and run. */
+static void pack_and_run(tw_gemm *g, const tw_way *way, const void *data) {
+  const int32_t channels = g->scales.channels;
+  int32_t some[TW_GROUP] = {0}, count = 0, place = 0;
+  for (int32_t c = 0; c < channels; c++) {
+    if (!is_constant(g, c)) some[count++] = c;
+    if (count < TW_GROUP && (count == 0 || c < channels - 1)) continue;
+    tw_group *const of = g->groups + place;
+    int16_t *const widened = g->widened + place * g->step;
+    set_group(g, some, count, of);
+    way->pack(g, of, data, widened);
+    way->run(g, of, data, widened);
+    if (g->kept) place++;
+    count = 0;
+  }
+  g->groups_count = place;
+  g->ready = g->kept;
+}
+
+void tw_gemm_run(tw_gemm *g, void *out, int32_t pixels, const tw_way *way, const void *data) {
   const int32_t channels = g->scales.channels;
   for (int32_t i = 0; g->has_constants && i < pixels; i++) {
     memcpy((int8_t *)out + i * channels, g->constants, (size_t)channels);
   }
-  tw_group of = {.count = 0, .scale.gains = {1, 1, 1, 1}};
-  for (int32_t c = 0; c < channels; c++) {
-    if (!is_constant(g, c)) of.channels[of.count++] = c;
-    if (of.count < TW_GROUP && (of.count == 0 || c < channels - 1)) continue;
-    if (!g->is_i16) tw_scale4_set(&of.scale, &g->scales, of.channels, of.count);
-    run(g, &of, data);
-    of.count = 0;
+  if (!g->ready) {
+    pack_and_run(g, way, data);
+    return;
+  }
+  for (int32_t i = 0; i < g->groups_count; i++) {
+    way->run(g, g->groups + i, data, g->widened + i * g->step);
   }
 }
 
@@ -202,29 +229,32 @@ void tw_gemm_finish(const tw_gemm *g, const tw_group *of, const int32_t *sums, b
   }
 }
 
-static void run_group(const tw_gemm *g, const tw_group *of, const void *data) {
+static void pack_lines(const tw_gemm *g, const tw_group *of, const void *data, int16_t *widened) {
+  const tw_lines *l = data;
+  const int32_t step = (l->run + 7) / 8 * 8 * TW_GROUP;
+  for (int32_t i = 0; i < of->count; i++) {
+    for (int32_t k = 0; k < l->height; k++) widen(g, of, i, k * l->run, l->run, widened + k * step);
+  }
+}
+
+static void run_lines(const tw_gemm *g, const tw_group *of, const void *data, const int16_t *widened) {
   const tw_lines *l = data;
   const int32_t steps = (l->run + 7) / 8;
-  for (int32_t i = 0; i < of->count; i++) {
-    int16_t *out = g->widened;
-    for (int32_t k = 0; k < l->height; k++, out += 8 * TW_GROUP * steps) {
-      widen(g, of, i, k * l->run, l->run, out);
-    }
-  }
   const int16_t *const *starts = l->starts;
   void *out = l->out;
   for (int32_t line = 0; line < l->lines; line++, starts += l->height) {
     for (int32_t x = 0; x < l->pixels; x += TW_SEGMENT) {
       const int32_t pixels = tw_min(l->pixels - x, TW_SEGMENT);
-      multiply(starts, x * l->step, l->step, l->height, steps, g->widened, pixels, g->sums);
+      multiply(starts, x * l->step, l->step, l->height, steps, widened, pixels, g->sums);
       tw_gemm_finish(g, of, g->sums, false, pixels, out);
       out = tw_gemm_next(g, out, pixels);
     }
   }
 }
 
-void tw_lines_run(const tw_gemm *g, const tw_lines *l) {
-  tw_gemm_run(g, l->out, l->lines * l->pixels, run_group, l);
+void tw_lines_run(tw_gemm *g, const tw_lines *l) {
+  static const tw_way way = {pack_lines, run_lines};
+  tw_gemm_run(g, l->out, l->lines * l->pixels, &way, l);
 }
 
 /* ---- pixels side by side ---- */
@@ -265,20 +295,24 @@ void tw_points_turn_i8(const int8_t *x, int32_t zero, int32_t depth, int32_t pix
   }
 }
 
-static void run_points(const tw_gemm *g, const tw_group *of, const void *data) {
+static void pack_points(const tw_gemm *g, const tw_group *of, const void *data, int16_t *widened) {
+  widen_pairs(g, of, ((const tw_points *)data)->splatted, widened);
+}
+
+static void run_points(const tw_gemm *g, const tw_group *of, const void *data, const int16_t *widened) {
   const tw_points *p = data;
   const int32_t pairs = (g->width + 7) / 8 * 4;
-  widen_pairs(g, of, p->splatted, g->widened);
   void *out = p->out;
   for (int32_t x = 0; x < p->pixels; x += TW_SEGMENT) {
     const int32_t pixels = tw_min(p->pixels - x, TW_SEGMENT);
-    (p->splatted ? multiply_splatted : multiply_packed)(p->turned + x * pairs * 2, pairs, g->widened,
+    (p->splatted ? multiply_splatted : multiply_packed)(p->turned + x * pairs * 2, pairs, widened,
                                                         pixels, g->sums);
     tw_gemm_finish(g, of, g->sums, true, pixels, out);
     out = tw_gemm_next(g, out, pixels);
   }
 }
 
-void tw_points_run(const tw_gemm *g, const tw_points *p) {
-  tw_gemm_run(g, p->out, p->pixels, run_points, p);
+void tw_points_run(tw_gemm *g, const tw_points *p) {
+  static const tw_way way = {pack_points, run_points};
+  tw_gemm_run(g, p->out, p->pixels, &way, p);
 }

@@ -8,13 +8,24 @@
  * channels of a layer are looked at for weights. */
 enum { TW_GROUP = 4, TW_SEGMENT = 128, TW_CONSTANTS = 1024 };
 
+/* Channels in order, up to TW_GROUP, and their scale. */
+typedef struct {
+  int32_t channels[TW_GROUP], count;
+  tw_scale4 scale;
+} tw_group;
+
 /* A layer's filters, and working memory. */
 typedef struct {
   const int8_t *weights; /* [channels, width] */
   int32_t width;
   bool is_i16;           /* outputs; widths are TW_WIDE_TERMS at most then */
   tw_scales scales;      /* of int8; of int16 only what it is made of */
-  int16_t *widened;  /* of a group: [its width rounded up to 8, TW_GROUP], four times that if splatted */
+  /* Groups, and what their filters are made into. Where these are `kept`, the first run makes them `ready`;
+   * else each has the place of the one before. */
+  bool kept, ready;
+  int32_t groups_count, step;
+  tw_group *groups;
+  int16_t *widened;  /* `step` elements for a group */
   int32_t *sums;     /* [TW_SEGMENT + 3, TW_GROUP] */
   int8_t *apart;     /* [TW_SEGMENT, TW_GROUP] */
   int8_t *constants; /* [channels rounded up to 4], their outputs if they have no weights */
@@ -41,19 +52,18 @@ TW_INLINE tw_sums8 tw_add_products(tw_sums8 s, const int16_t *four, v128_t a, v1
                      wasm_v128_load(four + 24), a, b);
 }
 
-/* Channels in order, up to TW_GROUP, and their scale. */
-typedef struct {
-  int32_t channels[TW_GROUP], count;
-  tw_scale4 scale;
-} tw_group;
-
 /* Find the filters without weights. */
 void tw_gemm_prepare(tw_gemm *g);
 
-/* Call `run` for each group of filters that have weights, which makes the outputs of `pixels` pixels
- * from `out` on; those of filters without are set here. */
-void tw_gemm_run(const tw_gemm *g, void *out, int32_t pixels,
-                 void (*run)(const tw_gemm *g, const tw_group *of, const void *data), const void *data);
+/* What a way of multiplying does for a group: make something of its filters, and outputs of that. */
+typedef struct {
+  void (*pack)(const tw_gemm *g, const tw_group *of, const void *data, int16_t *widened);
+  void (*run)(const tw_gemm *g, const tw_group *of, const void *data, const int16_t *widened);
+} tw_way;
+
+/* Do so for each group of filters that have weights, which makes the outputs of `pixels` pixels from `out`
+ * on; those of filters without are set here. */
+void tw_gemm_run(tw_gemm *g, void *out, int32_t pixels, const tw_way *way, const void *data);
 
 /* Sums of up to TW_SEGMENT pixels to outputs of a group, in rows of all channels: see tw_finish. */
 void tw_gemm_finish(const tw_gemm *g, const tw_group *of, const int32_t *sums, bool turned,
@@ -74,7 +84,8 @@ typedef struct {
   void *out; /* [lines, pixels, channels] */
 } tw_lines;
 
-void tw_lines_run(const tw_gemm *g, const tw_lines *l);
+/* A group's filters become [height, run rounded up to 8, TW_GROUP]. */
+void tw_lines_run(tw_gemm *g, const tw_lines *l);
 
 /* What whole filters meet, turned so that lanes are pixels: no lanes are to be added then. Each pair of
  * weights is needed for all lanes: for many pixels and filters that are not too long they are `splatted`
@@ -87,7 +98,8 @@ typedef struct {
   void *out; /* [pixels, channels] */
 } tw_points;
 
-void tw_points_run(const tw_gemm *g, const tw_points *p);
+/* A group's filters become [width rounded up to 8, TW_GROUP], four times that if splatted. */
+void tw_points_run(tw_gemm *g, const tw_points *p);
 
 /* Turn `pixels` pixels of `run` elements, `step` apart. Those of up to seven more, and up to seven
  * elements more, are read. */

@@ -53,16 +53,15 @@ TW_INLINE void store(v128_t bytes, int32_t count, int8_t *out) {
 
 void tw_gemv_finish(const tw_scales *of, const int32_t *sums, int32_t first, int32_t end, int8_t *out) {
   const tw_range range = tw_range_of(of->q);
-  tw_lane_scale s;
-  tw_lane_scale_set(&s, of, first);
+  tw_lane_scale room;
+  const tw_lane_scale *s = tw_lane_scale_of(of, first, &room);
   for (int32_t c = first; c < end; c += 4, sums += 4) {
-    if (of->q->per_channel) {
-      tw_lane_scale_set(&s, of, c);
+    if (of->lanes != NULL || of->q->per_channel) {
+      s = tw_lane_scale_of(of, c, &room);
     } else {
-      s.bias = tw_lane_bias_of(of, c);
+      room.bias = tw_lane_bias_of(of, c);
     }
-    const v128_t x =
-        tw_rescale_lanes(wasm_i32x4_add(wasm_v128_load(sums), s.bias), &s, of->shift);
+    const v128_t x = tw_rescale_lanes(wasm_i32x4_add(wasm_v128_load(sums), s->bias), s, of->shift);
     const v128_t bytes = tw_to_range(x, x, &range);
     store(wasm_i8x16_narrow_i16x8(bytes, bytes), end - c, out + c);
   }

@@ -103,7 +103,7 @@ tw_scales tw_scales_of(const tw_requant *q, const tw_tensor *bias, int32_t chann
     const four x = four_scales(q, NULL, channels, c);
     add_shifts(&all, &x);
   }
-  return (tw_scales){q, bias, channels, most, common_shift(&all)};
+  return (tw_scales){q, bias, channels, most, common_shift(&all), NULL};
 }
 
 v128_t tw_lane_bias_of(const tw_scales *s, int32_t first) {
@@ -137,6 +137,10 @@ static void set_lanes(tw_lane_scale *to, const four *x, uint32_t shift) {
 void tw_lane_scale_set(tw_lane_scale *to, const tw_scales *s, int32_t first) {
   const four x = four_scales(s->q, s->bias, s->channels, first);
   set_lanes(to, &x, s->shift);
+}
+
+void tw_scales_fill(const tw_scales *s) {
+  for (int32_t c = 0; c < s->channels; c += 4) tw_lane_scale_set(&s->lanes[c / 4], s, c);
 }
 
 /* Up to here results, which take less than 2^30 before they are shifted, have room for a zero point. */

@@ -173,15 +173,26 @@ typedef struct {
   const tw_tensor *bias;
   int32_t channels;
   uint32_t most, shift;
+  tw_lane_scale *lanes; /* of fours of channels, where they are kept; else NULL */
 } tw_scales;
 
 tw_scales tw_scales_of(const tw_requant *q, const tw_tensor *bias, int32_t channels, uint32_t most);
+
+/* Set the lanes that are kept. */
+void tw_scales_fill(const tw_scales *s);
 
 /* What is set here is not returned: a structure of this size is copied by a call of the runtime. */
 
 /* Of channels [first, first + 4); the last channel stands for those past it. */
 v128_t tw_lane_bias_of(const tw_scales *s, int32_t first);
 void tw_lane_scale_set(tw_lane_scale *to, const tw_scales *s, int32_t first);
+
+/* The same, for a multiple of 4: where it is kept, or in `room`. */
+TW_INLINE const tw_lane_scale *tw_lane_scale_of(const tw_scales *s, int32_t first, tw_lane_scale *room) {
+  if (s->lanes != NULL) return &s->lanes[first / 4];
+  tw_lane_scale_set(room, s, first);
+  return room;
+}
 
 /* Of sums that have their bias and were multiplied by `power`. */
 TW_INLINE v128_t tw_rescale_scaled(v128_t x2, const tw_lane_scale *s, uint32_t shift) {

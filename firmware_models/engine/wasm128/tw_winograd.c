@@ -166,16 +166,20 @@ static TW_NOINLINE void sum_lines(const tw_tiles *t, const int32_t *products, v1
   }
 }
 
-static void run_group(const tw_gemm *g, const tw_group *of, const void *data) {
-  const tw_tiles *t = data;
-  const int32_t depth = t->depth, tiles = tw_winograd_tiles(t);
+static void pack_group(const tw_gemm *g, const tw_group *of, const void *data, int16_t *widened) {
+  const int32_t depth = ((const tw_tiles *)data)->depth;
   for (int32_t i = 0; i < of->count; i++) {
     transform_filter(g->weights + (size_t)of->channels[i] * (size_t)g->width, depth, depth * TW_GROUP,
-                     t->filters + i * depth);
+                     widened + i * depth);
   }
+}
+
+static void run_group(const tw_gemm *g, const tw_group *of, const void *data, const int16_t *widened) {
+  const tw_tiles *t = data;
+  const int32_t depth = t->depth, tiles = tw_winograd_tiles(t);
   for (int32_t k = 0; k < 16; k++) {
     for (int32_t i = k * TW_GROUP; i < k * TW_GROUP + of->count; i += 2) {
-      multiply(t->image + k * depth * tiles, t->filters + i * depth, depth, tiles,
+      multiply(t->image + k * depth * tiles, widened + i * depth, depth, tiles,
                t->products + i * tiles);
     }
   }
@@ -190,7 +194,8 @@ static void run_group(const tw_gemm *g, const tw_group *of, const void *data) {
   }
 }
 
-void tw_winograd_run(const tw_gemm *g, const tw_tiles *t) {
+void tw_winograd_run(tw_gemm *g, const tw_tiles *t) {
+  static const tw_way way = {pack_group, run_group};
   transform_image(t);
-  tw_gemm_run(g, t->out, t->height * t->width, run_group, t);
+  tw_gemm_run(g, t->out, t->height * t->width, &way, t);
 }

@@ -14,13 +14,13 @@ typedef struct {
    * 2, 4 and so on, columns + 1 of them, and then 1, 3, 5: a pair is what a dot product takes. */
   const int16_t *const *starts;
   int16_t *image;     /* [16, depth / 2, tiles, 2]; tiles: all, rounded up to 16 */
-  int16_t *filters;   /* [16, TW_GROUP, depth] */
   int32_t *products;  /* [16, TW_GROUP, tiles] */
   int32_t *sums;      /* [2, 2 * columns, TW_GROUP] */
   int8_t *out;        /* [height, width, channels] */
 } tw_tiles;
 
 int32_t tw_winograd_tiles(const tw_tiles *t);
-void tw_winograd_run(const tw_gemm *g, const tw_tiles *t);
+/* A group's filters become [16, TW_GROUP, depth]. */
+void tw_winograd_run(tw_gemm *g, const tw_tiles *t);
 
 #endif

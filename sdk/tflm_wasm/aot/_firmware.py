@@ -167,7 +167,7 @@ class _Build:
         wasm = self._engine(_engine.selection_of(module.model))
         # Its kernels are others than those of the host's engine, and so is their scratch memory.
         needed = _engine.arena_needed(wasm, module.model, self.cache)
-        arena = self.options.arena_bytes or max(own["scratch_size"], needed)
+        arena = self.options.arena_bytes or needed
         return wasm, self._engine_guest(wasm, arena)
 
     def _engine(self, selection: Selection) -> bytes:

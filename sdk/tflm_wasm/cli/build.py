@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from tflm_wasm.cli import _options
+
+if TYPE_CHECKING:
+    from tflm_wasm import Module
 
 
 @click.command()
@@ -21,7 +25,7 @@ from tflm_wasm.cli import _options
 @click.option(
     "--arena-bytes",
     type=click.IntRange(min=1),
-    help="Size of the tensor arena.  [default: exactly what the model needs]",
+    help="Size of the tensor arena.  [default: what the model needs, and room for packed weights]",
 )
 @click.option(
     "--snapshot/--no-snapshot",
@@ -79,6 +83,7 @@ def command(
         "profile": profile,
         "bytes": sizes,
         "arena_bytes": module.arena_bytes,
+        "arena_needed": _needed(module),
         "sha256": module.digest,
     }
     if as_json:
@@ -87,13 +92,19 @@ def command(
         _show(report, sizes)
 
 
+def _needed(module: Module) -> int:
+    with module.open() as session:
+        return session.arena_needed
+
+
 def _show(report: dict[str, object], sizes: dict[str, int]) -> None:
     from tflm_wasm.cli._terminal import say
 
     say(f"{report['file']}: {sizes['module']:,} bytes, {report['profile']} profile")
     if "whole_engine" in sizes:
         say(f"engine  {sizes['engine']:,} bytes; with everything {sizes['whole_engine']:,}")
-    say(f"arena   {report['arena_bytes']:,} bytes")
+    needed = f"of which the model needs {report['arena_needed']:,}"
+    say(f"arena   {report['arena_bytes']:,} bytes, {needed}")
     if "snapshot" in sizes:
         say(f"init    done: {sizes['snapshot']:+,} bytes")
     say(f"sha256  {report['sha256']}")

@@ -94,7 +94,7 @@ _BIASES = {
 }
 
 
-@generates("CONV_2D", "float32 int8 int8-int4 int16-int8")
+@generates("CONV_2D", "float32 int8 int8-int4 int16-int8", frames=4)
 def conv_2d(d: Space, op: str, kind: str) -> Model:
     """Groups, strides, dilations, both paddings, any of the biases."""
     dtype, weight_type = _types(kind)
@@ -115,7 +115,7 @@ def conv_2d(d: Space, op: str, kind: str) -> Model:
     return op_model(op, [x, weights, *bias], [y], ("Conv2DOptions", options))
 
 
-@generates("DEPTHWISE_CONV_2D", "float32 int8 int8-int4 int16-int8")
+@generates("DEPTHWISE_CONV_2D", "float32 int8 int8-int4 int16-int8", frames=4)
 def depthwise_conv_2d(d: Space, op: str, kind: str) -> Model:
     """As CONV_2D, one filter or several for each channel."""
     dtype, weight_type = _types(kind)
