@@ -23,6 +23,8 @@ RUNS = 5
 LAYERS = [
     *(("conv", one) for one in ("1x1", "1x1 strided", "3x3 same", "10x4 keyword", "dilated same")),
     *(("conv", one) for one in ("one pixel", "two pixels", "1x1 of whole vectors", "long rows")),
+    *(("conv", one) for one in ("one pixel, as wide, padded above", "two pixels of a row")),
+    ("conv", "one pixel, as wide, dilated"),
     *(("conv", one) for one in ("rows of whole vectors", "tiles", "tiles in several parts")),
     *(("depthwise", one) for one in ("1x1", "3x3 same", "3x3 stride 2 same, odd", "one pixel")),
     *(("depthwise", one) for one in ("one tall, streaming", "whole image, whole vectors")),

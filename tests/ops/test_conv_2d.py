@@ -54,6 +54,9 @@ SHAPES = {
     "tiles of odd images": ((2, 13, 11), 24, 10, (3, 3), (1, 1), (1, 1), "same"),
     "tiles in several parts": ((1, 33, 35), 32, 9, (3, 3), (1, 1), (1, 1), "valid"),
     "too many channels for tiles": ((1, 8, 8), 264, 8, (3, 3), (1, 1), (1, 1), "same"),
+    "one pixel, as wide, padded above": ((2, 3, 3), 8, 6, (5, 3), (3, 3), (1, 1), "same"),
+    "one pixel, as wide, dilated": ((2, 5, 1), 8, 6, (3, 1), (1, 1), (2, 1), "valid"),
+    "two pixels of a row": ((1, 2, 4), 8, 6, (2, 3), (1, 1), (1, 1), "valid"),
     "two pixels": ((2, 4, 1), 12, 6, (4, 1), (1, 1), (1, 1), "valid"),
 }
 
