@@ -57,15 +57,20 @@ class Reader:
 
     def _leb(self, bits: int) -> tuple[int, int]:
         """Return an LEB128 number as unsigned, and how many bits it was given in."""
+        data, pos = self.data, self.pos
         value = shift = 0
-        for byte in self.data[self.pos : self.pos + -(-bits // 7)]:
-            self.pos += 1
+        while shift < bits:
+            if pos == len(data):
+                self.pos = pos
+                raise self.fail("1 bytes expected, 0 left")
+            byte = data[pos]
+            pos += 1
             value |= (byte & 0x7F) << shift
             shift += 7
             if byte < 0x80:
+                self.pos = pos
                 return value, shift
-        if shift < bits:
-            raise self.fail("1 bytes expected, 0 left")
+        self.pos = pos
         raise self.fail("LEB128 number too long")
 
     def u32(self) -> int:
