@@ -7,6 +7,7 @@
  * error. */
 enum { FAILED = -1 };
 
+enum { EMPTY_CALLS = 4 };
 enum { OPS_SINCE = 1 }; /* minor version of the ABI: a guest can run single operators */
 
 static const tw_control_block *block_of(const tw_agent *a) {
@@ -370,10 +371,14 @@ static int32_t on_profile(tw_agent *a, const uint8_t *request, uint32_t length, 
     tw_put_u32(reply + bytes + TW_OPERATOR_RECORD_CODE, (uint32_t)b->op_code);
     bytes += TW_OPERATOR_RECORD_BYTES;
   }
-  result = run_ops(a, op, op);
-  if (!is_ok(result)) return fail_call(a, result);
+  uint64_t overhead = UINT64_MAX; /* the least of some: an interrupt may fall into one */
+  for (int i = 0; i < EMPTY_CALLS; i++) {
+    result = run_ops(a, op, op);
+    if (!is_ok(result)) return fail_call(a, result);
+    if (result.ticks < overhead) overhead = result.ticks;
+  }
   tw_put_u32(reply + TW_PROFILE_REPLY_OP_COUNT, count);
-  tw_put_u64(reply + TW_PROFILE_REPLY_OVERHEAD, result.ticks);
+  tw_put_u64(reply + TW_PROFILE_REPLY_OVERHEAD, overhead);
   return (int32_t)bytes;
 }
 
